@@ -1,0 +1,29 @@
+/**
+ * One name in a tree of content. Paths are relative, with `/` between components, and sorted by their bytes;
+ * a directory stands before what is in it. The root itself is not an entry.
+ */
+export type Entry = FileEntry | DirectoryEntry | SymlinkEntry;
+
+export interface FileEntry {
+  readonly type: "file";
+  readonly path: string;
+  /** Permission bits, 0 … 0o777. */
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  /** Hex BLAKE3 of the content: 64 characters. */
+  readonly hash: string;
+}
+
+export interface DirectoryEntry {
+  readonly type: "directory";
+  readonly path: string;
+  readonly mode: number;
+}
+
+export interface SymlinkEntry {
+  readonly type: "symlink";
+  readonly path: string;
+  /** Relative, and inside the tree. */
+  readonly target: string;
+}

@@ -1,0 +1,164 @@
+import type { Millis } from "./machine.ts";
+
+/**
+ * Everything a plugin or a shell may touch outside itself. The real one is made by the running program,
+ * the simulated one by the testkit; code that only uses an `Io` runs in both.
+ */
+export interface Io {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly udp: Udp;
+  readonly http: Http;
+  readonly exec: Exec;
+}
+
+export interface Clock {
+  /** Monotonic; only differences mean something. */
+  now(): Millis;
+  /** Milliseconds since 1970 in UTC. May jump; for schedules, expiry and log text only. */
+  wallTime(): Millis;
+  /** Resolves at `moment` (of `now`), or rejects with the signal's reason. */
+  until(moment: Millis, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  bytes(count: number): Uint8Array;
+  /** A whole number from 0 to `limit - 1`; `limit` is at most 2³². */
+  below(limit: number): number;
+}
+
+export type FileType = "file" | "directory" | "symlink" | "other";
+
+export interface FileStat {
+  readonly type: FileType;
+  readonly sizeBytes: number;
+  /** Permission bits with set-uid, set-gid and sticky: 0 … 0o7777. */
+  readonly mode: number;
+  /** Whole milliseconds, rounded down. */
+  readonly mtimeMs: number;
+  /** Whole milliseconds, rounded down. */
+  readonly ctimeMs: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Same device and inode: same file. */
+  readonly device: number;
+  readonly inode: number;
+  readonly links: number;
+}
+
+/**
+ * A file system. Calls are synchronous, because on small files that is several times faster than promises;
+ * long work belongs in a worker thread. No call follows a symbolic link in the last component unless it says so.
+ *
+ * Paths are strings. Bytes of a name that are not UTF-8 appear as the lone surrogates U+DC80 … U+DCFF
+ * (one for each byte) and are written back as those bytes, so every name a file system can hold survives.
+ *
+ * Errors are Node's own (`code` is `ENOENT`, `EEXIST`, `ENOSPC`, …). What was written is durable only after
+ * `sync`: of the file for its bytes, of the directory for its names.
+ */
+export interface Disk {
+  /** Undefined if there is nothing. */
+  stat(path: string): FileStat | undefined;
+  /** Names in a directory, without `.` and `..`, sorted by their bytes. */
+  list(path: string): string[];
+  readLink(path: string): string;
+  /** `read` an existing file, `create` a new one (EEXIST if there is something), or `append` to one that is made if absent. */
+  open(path: string, how: "read" | "create" | "append"): OpenFile;
+  makeDirectory(path: string, mode?: number): void;
+  /** Gives the file at `existing` a second name. */
+  link(existing: string, path: string): void;
+  symlink(target: string, path: string): void;
+  /** Replaces what is at `to` at once, if both are of a kind that allows it. */
+  rename(from: string, to: string): void;
+  unlink(path: string): void;
+  removeDirectory(path: string): void;
+  /** Directories and files only; EINVAL or ELOOP for a symbolic link. */
+  chmod(path: string, mode: number): void;
+  chown(path: string, uid: number, gid: number): void;
+  setMtime(path: string, mtimeMs: number): void;
+  /** Makes a file's bytes, or a directory's names, durable. After an error the file must be discarded, not synced again. */
+  sync(path: string): void;
+  /** Makes a directory and everything below it durable, in whatever way is fastest here. */
+  syncTree(path: string): void;
+  /** Space for an unprivileged user on the file system that holds `path`. */
+  space(path: string): { freeBytes: number; totalBytes: number };
+}
+
+export interface OpenFile {
+  stat(): FileStat;
+  /** Fills `into` from `position`; returns how many bytes there were, less only at the end of the file. */
+  read(into: Uint8Array, position: number): number;
+  /** Writes all of `bytes` at the end (`append`) or after what was written before. */
+  write(bytes: Uint8Array): void;
+  sync(): void;
+  close(): void;
+}
+
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Udp {
+  /** Port 0 means any free one. `groups` are multicast addresses to join on `interfaceAddress`. */
+  bind(options: {
+    port: number;
+    address?: string;
+    groups?: readonly string[];
+    interfaceAddress?: string;
+    ttl?: number;
+    receive(datagram: Datagram): void;
+  }): Promise<UdpSocket>;
+}
+
+export interface UdpSocket extends AsyncDisposable {
+  readonly port: number;
+  send(bytes: Uint8Array, address: string, port: number): void;
+}
+
+/** A role that takes part in distribution, and where it can be reached. */
+export interface Peer {
+  /** `control`, or the id in a node's certificate. */
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  /** With the query, beginning with the prefix under which it is served. */
+  readonly path: string;
+  /** Whose certificate the request came with. */
+  readonly peerId: string;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** HTTP between enrolled peers: mutually authenticated, no redirects, names and certificates checked by the core. */
+export interface Http {
+  /** Answers requests whose path begins with `prefix`, until disposed. */
+  serve(prefix: string, answer: (request: HttpRequest) => Promise<HttpAnswer>): Disposable;
+  request(
+    peer: Peer,
+    path: string,
+    options?: { method?: string; body?: Uint8Array; signal?: AbortSignal },
+  ): Promise<HttpAnswer>;
+}
+
+/**
+ * Runs a program without a shell and resolves when it has ended, whatever its exit code.
+ * Rejects with DIST_ERR_EXEC_FAILED if it cannot be started or was stopped by `signal` or after `timeoutMs` (default 60,000).
+ */
+export type Exec = (
+  file: string,
+  args: readonly string[],
+  options?: { signal?: AbortSignal; timeoutMs?: number; cwd?: string; env?: Readonly<Record<string, string>> },
+) => Promise<{ code: number; stdout: string; stderr: string }>;

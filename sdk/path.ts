@@ -1,0 +1,103 @@
+import { failure } from "./errors.ts";
+
+const longestPath = 4096;
+const longestComponent = 255;
+const deepestPath = 256;
+
+/**
+ * Why `path` cannot name something inside a tree; undefined if it can. Allowed is every name a file system can hold:
+ * components of 1 to 255 bytes without NUL that are neither `.` nor `..`, at most 256 deep and 4,096 bytes long.
+ */
+export function refusePath(path: string): string | undefined {
+  if (path === "") return "it is empty";
+  if (path.startsWith("/")) return "it is absolute";
+  if (path.length > longestPath || nameBytes(path).length > longestPath) return `it is longer than ${longestPath} bytes`;
+  if (path.includes("\0")) return "it holds a NUL";
+  const components = path.split("/");
+  if (components.length > deepestPath) return `it is deeper than ${deepestPath} directories`;
+  for (const component of components) {
+    if (component === "") return "it has an empty component";
+    if (component === "." || component === "..") return `it has a component '${component}'`;
+    if (component.length > longestComponent || nameBytes(component).length > longestComponent) {
+      return `it has a component longer than ${longestComponent} bytes`;
+    }
+  }
+  return undefined;
+}
+
+/** Throws DIST_ERR_PATH_INVALID for a path that `refusePath` refuses. */
+export function checkPath(path: string): void {
+  const reason = refusePath(path);
+  if (reason !== undefined) throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason });
+}
+
+/** Why a symbolic link at `path` may not point to `target`; undefined if it stays inside the tree. */
+export function refuseTarget(path: string, target: string): string | undefined {
+  if (target === "" || target.includes("\0") || target.length > longestPath) return "its target is no path";
+  if (target.startsWith("/")) return `its target '${printable(target)}' is absolute`;
+  let depth = path.split("/").length - 1;
+  for (const component of target.split("/")) {
+    if (component === "..") depth -= 1;
+    else if (component !== "" && component !== ".") depth += 1;
+    if (depth < 0) return `its target '${printable(target)}' leaves the site`;
+  }
+  return undefined;
+}
+
+/**
+ * The bytes of a name as a file system holds it. The lone surrogates U+DC80 … U+DCFF stand for bytes that
+ * are not UTF-8 (the convention of Python's PEP 383).
+ */
+export function nameBytes(name: string): Uint8Array {
+  if (name.isWellFormed()) return Buffer.from(name, "utf8");
+  const chunks: Uint8Array[] = [];
+  for (const character of name) {
+    const code = character.codePointAt(0) ?? 0;
+    chunks.push(code >= 0xdc80 && code <= 0xdcff ? Uint8Array.of(code - 0xdc00) : Buffer.from(character, "utf8"));
+  }
+  return Buffer.concat(chunks);
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The name that `nameBytes` turns into these bytes. */
+export function nameFromBytes(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return fromBrokenUtf8(bytes);
+  }
+}
+
+function fromBrokenUtf8(bytes: Uint8Array): string {
+  let name = "";
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find((count) => isOneCharacter(bytes.subarray(at, at + count))) ?? 0;
+    if (length === 0) name += String.fromCharCode(0xdc00 + (bytes[at] ?? 0));
+    else name += decoder.decode(bytes.subarray(at, at + length));
+    at += Math.max(length, 1);
+  }
+  return name;
+}
+
+function isOneCharacter(bytes: Uint8Array): boolean {
+  try {
+    return [...decoder.decode(bytes)].length === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** Orders names by their bytes, the order of manifests. */
+export function compareNames(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(nameBytes(a), nameBytes(b));
+}
+
+/** A name safe to show: control characters, line ends and bytes that are not text appear as escapes. */
+export function printable(name: string): string {
+  return name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
+}
