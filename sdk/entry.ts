@@ -1,6 +1,6 @@
 /**
- * One name in a tree of content. Paths are relative, with `/` between components, and sorted by their bytes;
- * a directory stands before what is in it. The root itself is not an entry.
+ * One name in a tree of content. Paths are relative, with `/` between components, in the order of `comparePaths`:
+ * a directory stands right before what is in it. The root itself is not an entry.
  */
 export type Entry = FileEntry | DirectoryEntry | SymlinkEntry;
 

@@ -6,6 +6,9 @@ export type Params<Text extends string> = Text extends `${string}{${infer Name}}
   ? { readonly [Key in Name]: string | number } & Params<Rest>
   : unknown;
 
+type TextsOf<Entry> = (Entry extends { readonly text: infer Text extends string } ? Params<Text> : unknown) &
+  (Entry extends { readonly hint: infer Hint extends string } ? Params<Hint> : unknown);
+
 export interface ErrorContext {
   /** What went wrong below. */
   readonly cause?: unknown;
@@ -51,7 +54,7 @@ export class DistributaryError extends Error {
 /** Makes an error of the table in `error-codes.ts`; the compiler checks the parameters. */
 export function failure<Code extends ErrorCode>(
   code: Code,
-  params: Params<(typeof errorCodes)[Code]["text"]>,
+  params: TextsOf<(typeof errorCodes)[Code]>,
   context: ErrorContext = {},
 ): DistributaryError {
   const entry: { text: string; hint?: string; retryable?: boolean; status?: number } = errorCodes[code];

@@ -60,7 +60,7 @@ export interface FileStat {
 export interface Disk {
   /** Undefined if there is nothing. */
   stat(path: string): FileStat | undefined;
-  /** Names in a directory, without `.` and `..`, sorted by their bytes. */
+  /** Names in a directory, without `.` and `..`, in the order of `Array.sort`. */
   list(path: string): string[];
   readLink(path: string): string;
   /** `read` an existing file, `create` a new one (EEXIST if there is something), or `append` to one that is made if absent. */

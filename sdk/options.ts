@@ -57,7 +57,11 @@ export interface MapSchema extends Described {
 }
 
 /** The value of a schema after defaults were filled in. */
-export type Infer<S> = S extends { readonly type: "string"; readonly enum: readonly (infer Value)[] }
+export type Infer<S> = ObjectSchema extends S
+  ? Readonly<Record<string, unknown>>
+  : InferKnown<S>;
+
+type InferKnown<S> = S extends { readonly type: "string"; readonly enum: readonly (infer Value)[] }
   ? Value
   : S extends { readonly type: "string" }
     ? string

@@ -88,10 +88,20 @@ function isOneCharacter(bytes: Uint8Array): boolean {
   }
 }
 
-/** Orders names by their bytes, the order of manifests. */
-export function compareNames(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(nameBytes(a), nameBytes(b));
+/**
+ * The order of manifests: siblings by UTF-16 code units, and everything in a directory right behind it,
+ * as a walk through sorted directories meets them.
+ */
+export function comparePaths(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)];
+    if (x !== y) return x === slash ? -1 : y === slash ? 1 : x - y;
+  }
+  return a.length - b.length;
 }
+
+const slash = "/".charCodeAt(0);
 
 /** A name safe to show: control characters, line ends and bytes that are not text appear as escapes. */
 export function printable(name: string): string {

@@ -1,0 +1,324 @@
+import { zstdDecompressSync } from "node:zlib";
+import { decode, decodeFirst } from "cborg";
+import { checkPath, failure, nameFromBytes, refuseTarget } from "distributary/sdk";
+import type { Command } from "distributary/sdk";
+import { hashBytes, hashOf, toHex } from "../content/hash.ts";
+import { blockBytes } from "./assignment.ts";
+import type { Assignment, DataTable, Header, Part } from "./assignment.ts";
+import { fixedBytes, formatVersion, magic } from "./encode.ts";
+
+/** What a node accepts at most; whatever is larger was not made by a control that means well. */
+export const limits = {
+  headerBytes: 64 << 20,
+  commandBytes: 1 << 30,
+  audienceNodes: 100_000,
+  pieceBytes: [1 << 10, 64 << 20],
+  parts: 1 << 20,
+} as const;
+
+const strict = { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, rejectDuplicateMapKeys: true } as const;
+
+/**
+ * Reads a command buffer whose signature was found good. Throws DIST_ERR_ASSIGNMENT_FORMAT on anything that
+ * `encodeAssignment` would not write, DIST_ERR_ASSIGNMENT_HASH if the trailer is not the hash of the commands.
+ */
+export function decodeAssignment(buffer: Uint8Array): Assignment {
+  try {
+    return readAssignment(Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength));
+  } catch (error) {
+    if (error instanceof Refusal) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: error.message }, { cause: error });
+    throw error;
+  }
+}
+
+/** Internal: why a buffer is not an assignment. */
+class Refusal extends Error {}
+
+function readAssignment(buffer: Buffer): Assignment {
+  demand(buffer.length >= fixedBytes + hashBytes && buffer.toString("latin1", 0, 4) === magic, "it does not begin like one");
+  demand(buffer.readUInt8(4) === formatVersion, `format version ${buffer[4]}`);
+  const [headerBytes, bodyBytes, commandBytes] = [buffer.readUInt32BE(5), buffer.readUInt32BE(9), buffer.readUInt32BE(13)];
+  demand(headerBytes <= limits.headerBytes && commandBytes <= limits.commandBytes, "it is too large");
+  demand(buffer.length === fixedBytes + headerBytes + bodyBytes + hashBytes, "its length is wrong");
+  const bodyStart = fixedBytes + headerBytes;
+  const body = buffer.subarray(bodyStart, bodyStart + bodyBytes);
+  const header = readHeader(readCbor(buffer.subarray(fixedBytes, bodyStart)));
+  const commands = readBody(body, commandBytes, buffer.subarray(bodyStart + bodyBytes));
+  for (const command of decodeCommands(commands)) checkCommand(command, header);
+  return { id: toHex(hashOf(buffer)), header, commands: () => decodeCommands(commands) };
+}
+
+function readBody(body: Buffer, commandBytes: number, trailer: Uint8Array): Uint8Array {
+  let commands: Buffer = body;
+  try {
+    if (commandBytes > 0) commands = zstdDecompressSync(body, { maxOutputLength: commandBytes });
+  } catch (error) {
+    throw new Refusal(`its body is damaged: ${(error as Error).message}`);
+  }
+  demand(commands.length === commandBytes, "the length of its commands is wrong");
+  if (!Buffer.from(hashOf(commands)).equals(trailer)) throw failure("DIST_ERR_ASSIGNMENT_HASH", { what: "trailer" });
+  return commands;
+}
+
+function readCbor(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, strict);
+  } catch (error) {
+    throw new Refusal(`its header is damaged: ${(error as Error).message}`);
+  }
+}
+
+function* decodeCommands(sequence: Uint8Array): Iterable<Command> {
+  for (let rest = sequence; rest.length > 0; ) {
+    let value: unknown;
+    try {
+      [value, rest] = decodeFirst(rest, strict);
+    } catch (error) {
+      throw new Refusal(`a command is damaged: ${(error as Error).message}`);
+    }
+    yield readCommand(value);
+  }
+}
+
+function readHeader(value: unknown): Header {
+  const map = new Fields(value, "header");
+  const type = map.oneOf("type", ["update", "commit", "rollback", "remove"] as const);
+  const [index, count] = map.list("section").map((each) => whole(each, "section"));
+  demand(index !== undefined && count !== undefined && index >= 1 && index <= count, "its section is wrong");
+  const audience = new Fields(map.take("audience"), "audience");
+  const previous = map.has("previous") ? new Fields(map.take("previous"), "previous") : undefined;
+  const header: Header = {
+    type,
+    site: map.name("site"),
+    serial: map.whole("serial", 1),
+    section: [index, count],
+    ...(map.has("after") ? { after: map.hash("after") } : {}),
+    version: map.whole("version"),
+    issuedAt: map.whole("issuedAt"),
+    expiresAt: map.whole("expiresAt"),
+    audience: { group: audience.name("group"), nodes: audience.texts("nodes", limits.audienceNodes) },
+    ...(map.has("base") ? { base: map.hash("base") } : {}),
+    result: map.hash("result"),
+    ...(previous === undefined ? {} : { previous: { serial: previous.whole("serial", 1), id: previous.hash("id") } }),
+    interpreter: map.text("interpreter"),
+    diskBytes: map.whole("diskBytes"),
+    data: readData(new Fields(map.take("data"), "data")),
+    parts: map.list("parts").map((part) => readPart(new Fields(part, "part"))),
+  };
+  audience.end();
+  previous?.end();
+  map.end();
+  checkParts(header);
+  return header;
+}
+
+function readData(map: Fields): DataTable {
+  const table = { sizeBytes: map.whole("sizeBytes"), pieceBytes: map.whole("pieceBytes"), pieceHashes: map.bytes("pieceHashes") };
+  map.end();
+  const [least, most] = limits.pieceBytes;
+  demand(table.pieceBytes >= least && table.pieceBytes <= most, `pieces of ${table.pieceBytes} bytes`);
+  demand(table.pieceHashes.length === Math.ceil(table.sizeBytes / table.pieceBytes) * hashBytes, "its table of piece hashes is wrong");
+  return table;
+}
+
+function readPart(map: Fields): Part {
+  const part: Part = {
+    offset: map.whole("offset"),
+    engine: map.text("engine"),
+    base: map.paths("base"),
+    sizeBytes: map.whole("sizeBytes"),
+    deltaBytes: map.whole("deltaBytes"),
+    compressor: map.text("compressor"),
+    cipher: map.text("cipher"),
+    blocks: map.list("blocks").map(readBlock),
+  };
+  map.end();
+  demand(part.blocks.length === Math.ceil(part.deltaBytes / blockBytes), "a part has the wrong number of blocks");
+  return part;
+}
+
+function readBlock(value: unknown): readonly [number, boolean] {
+  demand(Array.isArray(value) && value.length === 2 && typeof value[1] === "boolean", "a block is wrong");
+  const [storedBytes, compressed] = value as [unknown, boolean];
+  return [whole(storedBytes, "block"), compressed];
+}
+
+/** Parts lie behind each other and fill the data exactly, so no byte is read twice or never. */
+function checkParts({ parts, data }: Header): void {
+  demand(parts.length <= limits.parts, "it has too many parts");
+  let end = 0;
+  for (const part of parts) {
+    demand(part.offset === end, "a part is not where the one before it ends");
+    end += part.blocks.reduce((sum, [storedBytes]) => sum + storedBytes, 0);
+  }
+  demand(end === data.sizeBytes, "its parts do not fill its data");
+}
+
+function readCommand(value: unknown): Command {
+  const map = new Fields(value, "command");
+  const kind = map.text("kind");
+  const command = readKnown(kind, map);
+  map.end();
+  return command;
+}
+
+function readKnown(kind: string, map: Fields): Command {
+  switch (kind) {
+    case "remove":
+      return { kind, path: map.path("path") };
+    case "directory":
+      return { kind, path: map.path("path"), mode: map.mode() };
+    case "file":
+      return {
+        kind,
+        path: map.path("path"),
+        mode: map.mode(),
+        mtimeMs: map.integer("mtimeMs"),
+        sizeBytes: map.whole("sizeBytes"),
+        hash: map.hash("hash"),
+        part: map.whole("part"),
+      };
+    case "copy":
+      return { kind, from: map.path("from"), path: map.path("path"), mode: map.mode(), mtimeMs: map.integer("mtimeMs") };
+    case "symlink": {
+      const [path, target] = [map.path("path"), map.text("target")];
+      const reason = refuseTarget(path, target);
+      demand(reason === undefined, `link '${path}': ${reason}`);
+      return { kind, path, target };
+    }
+    case "attributes":
+      return { kind, path: map.path("path"), mode: map.mode(), ...(map.has("mtimeMs") ? { mtimeMs: map.integer("mtimeMs") } : {}) };
+    default:
+      demand(/^x-[a-z0-9-]{1,60}$/.test(kind), `a command of kind '${kind}'`);
+      return { kind: kind as `x-${string}`, parameters: map.parameters("parameters") };
+  }
+}
+
+function checkCommand(command: Command, header: Header): void {
+  demand(header.type === "update", `a ${header.type} has no commands`);
+  if (command.kind === "file") demand(command.part < header.parts.length, `part ${command.part} of ${header.parts.length}`);
+}
+
+/** One CBOR map whose keys are all taken, each as what it must be. */
+class Fields {
+  readonly #fields: Map<string, unknown>;
+  readonly #name: string;
+
+  constructor(value: unknown, name: string) {
+    demand(typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array), `its ${name} is no map`);
+    this.#fields = new Map(Object.entries(value as object));
+    this.#name = name;
+  }
+
+  has(key: string): boolean {
+    return this.#fields.has(key);
+  }
+
+  take(key: string): unknown {
+    const value = this.#fields.get(key);
+    demand(value !== undefined, `${this.#name}: '${key}' is missing`);
+    this.#fields.delete(key);
+    return value;
+  }
+
+  /** Everything must have been taken: a key nobody knows may be meant to restrict something. */
+  end(): void {
+    demand(this.#fields.size === 0, `${this.#name}: nobody knows '${[...this.#fields.keys()].join("', '")}'`);
+  }
+
+  whole(key: string, least = 0): number {
+    const value = whole(this.take(key), key);
+    demand(value >= least, `${this.#name}: '${key}' is ${value}`);
+    return value;
+  }
+
+  integer(key: string): number {
+    const value = this.take(key);
+    demand(Number.isSafeInteger(value), `${this.#name}: '${key}' is no whole number`);
+    return value as number;
+  }
+
+  mode(): number {
+    const mode = this.whole("mode");
+    demand(mode <= 0o777, `mode ${mode.toString(8)}`);
+    return mode;
+  }
+
+  text(key: string): string {
+    return text(this.take(key), key);
+  }
+
+  /** The name of a site or a group. */
+  name(key: string): string {
+    const name = this.text(key);
+    demand(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name), `${this.#name}: '${key}' is no name`);
+    return name;
+  }
+
+  hash(key: string): string {
+    const hash = this.text(key);
+    demand(/^[0-9a-f]{64}$/.test(hash), `${this.#name}: '${key}' is no hash`);
+    return hash;
+  }
+
+  path(key: string): string {
+    return path(this.take(key), key);
+  }
+
+  bytes(key: string): Uint8Array {
+    const value = this.take(key);
+    demand(value instanceof Uint8Array, `${this.#name}: '${key}' is not bytes`);
+    return value as Uint8Array;
+  }
+
+  list(key: string): readonly unknown[] {
+    const value = this.take(key);
+    demand(Array.isArray(value), `${this.#name}: '${key}' is no list`);
+    return value as unknown[];
+  }
+
+  texts(key: string, most: number): readonly string[] {
+    const list = this.list(key);
+    demand(list.length <= most, `${this.#name}: '${key}' is too long`);
+    return list.map((each) => text(each, key));
+  }
+
+  paths(key: string): readonly string[] {
+    return this.list(key).map((each) => path(each, key));
+  }
+
+  parameters(key: string): Readonly<Record<string, string | number | boolean>> {
+    const value = this.take(key);
+    demand(typeof value === "object" && value !== null && !Array.isArray(value), `'${key}' is no map`);
+    const allowed = ["string", "number", "boolean"];
+    demand(Object.values(value as object).every((each) => allowed.includes(typeof each)), `'${key}' holds something else than texts and numbers`);
+    return value as Readonly<Record<string, string | number | boolean>>;
+  }
+
+  oneOf<const Value extends string>(key: string, values: readonly Value[]): Value {
+    const value = this.text(key) as Value;
+    demand(values.includes(value), `${this.#name}: '${key}' is '${value}'`);
+    return value;
+  }
+}
+
+function path(value: unknown, key: string): string {
+  const name = value instanceof Uint8Array ? nameFromBytes(value) : text(value, key);
+  checkPath(name);
+  return name;
+}
+
+function text(value: unknown, key: string): string {
+  const name = value instanceof Uint8Array ? nameFromBytes(value) : value;
+  demand(typeof name === "string", `'${key}' is no text`);
+  return name as string;
+}
+
+function whole(value: unknown, key: string): number {
+  demand(Number.isSafeInteger(value) && (value as number) >= 0, `'${key}' is no whole number`);
+  return value as number;
+}
+
+function demand(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new Refusal(problem);
+}

@@ -1,0 +1,146 @@
+import { checkPath, comparePaths, failure, nameBytes, nameFromBytes, refuseTarget } from "distributary/sdk";
+import type { Entry } from "distributary/sdk";
+import { createHasher, hashBytes, toHex } from "./hash.ts";
+
+/**
+ * A state of a site's tree: its entries in the order of `comparePaths`, each path once, parents before children.
+ *
+ * As bytes: an 8-byte mark with the format's version, then one record an entry: type (1 byte), mode (2), length of the path (2),
+ * path; for a file also size (8), mtime (8) and hash (32), for a symbolic link the length (2) of its target and the target.
+ * Numbers are big-endian. There is one way to write a tree, so the hash of the bytes names it: the *tree hash*.
+ */
+export type Manifest = readonly Entry[];
+
+const mark = Buffer.from("dsttree1");
+const typeBytes = { file: 1, directory: 2, symlink: 3 } as const;
+const largestChunk = 1 << 20;
+
+/** The bytes of a manifest, in chunks. */
+export function* encodeManifest(manifest: Iterable<Entry>): Iterable<Uint8Array> {
+  let chunk = Buffer.allocUnsafe(largestChunk);
+  let length = mark.copy(chunk);
+  for (const entry of manifest) {
+    if (length + 16_384 > chunk.length) {
+      yield chunk.subarray(0, length);
+      chunk = Buffer.allocUnsafe(largestChunk);
+      length = 0;
+    }
+    length = writeEntry(chunk, length, entry);
+  }
+  yield chunk.subarray(0, length);
+}
+
+function writeEntry(chunk: Buffer, start: number, entry: Entry): number {
+  let at = chunk.writeUInt8(typeBytes[entry.type], start);
+  at = chunk.writeUInt16BE(entry.type === "symlink" ? 0o777 : entry.mode, at);
+  at = writeName(chunk, at, entry.path);
+  if (entry.type === "symlink") return writeName(chunk, at, entry.target);
+  if (entry.type === "directory") return at;
+  at = writeNumber(chunk, at, entry.sizeBytes);
+  at = writeNumber(chunk, at, entry.mtimeMs);
+  return at + chunk.write(entry.hash, at, hashBytes, "hex");
+}
+
+function writeName(chunk: Buffer, start: number, name: string): number {
+  const length = name.isWellFormed() ? chunk.write(name, start + 2, "utf8") : Buffer.from(nameBytes(name)).copy(chunk, start + 2);
+  chunk.writeUInt16BE(length, start);
+  return start + 2 + length;
+}
+
+function writeNumber(chunk: Buffer, at: number, value: number): number {
+  return chunk.writeBigInt64BE(BigInt(value), at);
+}
+
+/**
+ * Reads what `encodeManifest` wrote. Throws DIST_ERR_CONTENT_MANIFEST on anything else: a wrong order, a path that is refused,
+ * an entry whose parent is missing, a link that leaves the tree, bytes too many or too few.
+ */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const refuse = (problem: string, cause?: unknown) => failure("DIST_ERR_CONTENT_MANIFEST", { problem }, { cause });
+  if (!buffer.subarray(0, mark.length).equals(mark)) throw refuse("it does not begin like one");
+  const entries: Entry[] = [];
+  try {
+    for (let at = mark.length; at < buffer.length; ) {
+      const [entry, next] = readEntry(buffer, at);
+      entries.push(entry);
+      at = next;
+    }
+  } catch (error) {
+    throw refuse((error as Error).message, error);
+  }
+  checkTree(entries);
+  return entries;
+}
+
+function readEntry(buffer: Buffer, start: number): [Entry, number] {
+  const type = buffer.readUInt8(start);
+  const mode = buffer.readUInt16BE(start + 1);
+  const [path, at] = readName(buffer, start + 3);
+  if (type === typeBytes.directory) return [{ type: "directory", path, mode }, at];
+  if (type === typeBytes.symlink) {
+    const [target, next] = readName(buffer, at);
+    return [{ type: "symlink", path, target }, next];
+  }
+  if (type !== typeBytes.file) throw new Error(`type ${type} at byte ${start}`);
+  const sizeBytes = readNumber(buffer, at);
+  const mtimeMs = readNumber(buffer, at + 8);
+  const end = at + 16 + hashBytes;
+  if (end > buffer.length) throw new Error("it ends within an entry");
+  return [{ type: "file", path, mode, sizeBytes, mtimeMs, hash: buffer.toString("hex", at + 16, end) }, end];
+}
+
+function readName(buffer: Buffer, at: number): [string, number] {
+  const end = at + 2 + buffer.readUInt16BE(at);
+  if (end > buffer.length) throw new Error("it ends within a name");
+  return [nameFromBytes(buffer.subarray(at + 2, end)), end];
+}
+
+function readNumber(buffer: Buffer, at: number): number {
+  const value = Number(buffer.readBigInt64BE(at));
+  if (!Number.isSafeInteger(value)) throw new Error(`number ${value} at byte ${at}`);
+  return value;
+}
+
+/** Throws DIST_ERR_CONTENT_MANIFEST unless the entries make one tree, in order. */
+export function checkTree(entries: readonly Entry[]): void {
+  const refuse = (problem: string) => failure("DIST_ERR_CONTENT_MANIFEST", { problem });
+  const parents: string[] = [];
+  let before: Entry | undefined;
+  for (const entry of entries) {
+    checkPath(entry.path);
+    if (before !== undefined && comparePaths(before.path, entry.path) >= 0) throw refuse(`'${entry.path}' is out of order`);
+    while (parents.length > 0 && !entry.path.startsWith(`${parents.at(-1)}/`)) parents.pop();
+    const parent = entry.path.slice(0, Math.max(0, entry.path.lastIndexOf("/")));
+    if (parent !== (parents.at(-1) ?? "")) throw refuse(`'${entry.path}' has no directory above it`);
+    if (entry.type === "directory") parents.push(entry.path);
+    if (entry.type !== "symlink" && (entry.mode & ~0o777) !== 0) throw refuse(`'${entry.path}' has mode ${entry.mode.toString(8)}`);
+    if (entry.type === "file" && entry.sizeBytes < 0) throw refuse(`'${entry.path}' has size ${entry.sizeBytes}`);
+    const reason = entry.type === "symlink" ? refuseTarget(entry.path, entry.target) : undefined;
+    if (reason !== undefined) throw refuse(`'${entry.path}': ${reason}`);
+    before = entry;
+  }
+}
+
+/** The hash that names a tree, in hex. */
+export function treeHash(manifest: Iterable<Entry>): string {
+  const hasher = createHasher();
+  for (const chunk of encodeManifest(manifest)) hasher.update(chunk);
+  return toHex(hasher.digest());
+}
+
+/** The tree hash of nothing at all. */
+export const emptyTree: string = treeHash([]);
+
+/** Files and bytes in a tree. */
+export function measure(manifest: Iterable<Entry>): { entryCount: number; fileCount: number; sizeBytes: number } {
+  let [entryCount, fileCount, sizeBytes] = [0, 0, 0];
+  for (const entry of manifest) {
+    entryCount += 1;
+    if (entry.type !== "file") continue;
+    fileCount += 1;
+    sizeBytes += entry.sizeBytes;
+  }
+  return { entryCount, fileCount, sizeBytes };
+}
+

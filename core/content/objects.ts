@@ -1,0 +1,202 @@
+import { join } from "node:path";
+import { failure, printable } from "distributary/sdk";
+import type { Content, Disk, FileStat, OpenFile } from "distributary/sdk";
+import { createHasher, toHex } from "./hash.ts";
+
+const chunkBytes = 1 << 20;
+
+/**
+ * The bytes of files, each under its hash: `<directory>/<two digits>/<hash>`. What is there was written under
+ * another name and synced first, so it is whole.
+ */
+export class ObjectStore {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #incoming: string;
+  readonly #arrived = new Map<string, string>();
+  #count = 0;
+
+  /** `job` names what is not taken over yet; two intakes at a time need two names. */
+  constructor(disk: Disk, directory: string, job: string) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#incoming = join(directory, `incoming-${job}`);
+  }
+
+  path(hash: string): string {
+    return join(this.#directory, hash.slice(0, 2), hash);
+  }
+
+  has(hash: string): boolean {
+    return this.#arrived.has(hash) || this.#disk.stat(this.path(hash)) !== undefined;
+  }
+
+  /**
+   * Reads a file once: its hash is returned, its bytes wait for `settle`. Throws DIST_ERR_CONTENT_CHANGING if the
+   * file does not hold still in three tries.
+   */
+  takeIn(file: string): { hash: string; stat: FileStat } {
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const taken = this.#copy(file);
+      if (taken !== undefined) return taken;
+    }
+    throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) });
+  }
+
+  #copy(file: string): { hash: string; stat: FileStat } | undefined {
+    makeDirectories(this.#disk, this.#incoming);
+    this.#count += 1;
+    const copy = join(this.#incoming, String(this.#count));
+    const source = this.#disk.open(file, "read");
+    let kept = false;
+    try {
+      const before = source.stat();
+      if (before.type !== "file") throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) });
+      const hash = this.#pour(source, copy);
+      if (!sameState(before, source.stat())) return undefined;
+      kept = this.#disk.stat(this.path(hash)) === undefined && !this.#arrived.has(hash);
+      if (kept) this.#arrived.set(hash, copy);
+      return { hash, stat: before };
+    } finally {
+      source.close();
+      if (!kept && this.#disk.stat(copy) !== undefined) this.#disk.unlink(copy);
+    }
+  }
+
+  #pour(source: OpenFile, copy: string): string {
+    const hasher = createHasher();
+    const target = this.#disk.open(copy, "create");
+    try {
+      for (const chunk of readChunks(source)) {
+        hasher.update(chunk);
+        target.write(chunk);
+      }
+    } finally {
+      target.close();
+    }
+    return toHex(hasher.digest());
+  }
+
+  /** Makes everything taken in durable and part of the store. */
+  settle(): void {
+    if (this.#arrived.size > 0) {
+      this.#disk.syncTree(this.#incoming);
+      const touched = new Set<string>();
+      for (const [hash, copy] of this.#arrived) {
+        const directory = join(this.#directory, hash.slice(0, 2));
+        if (!touched.has(directory)) makeDirectories(this.#disk, directory);
+        touched.add(directory);
+        this.#disk.rename(copy, this.path(hash));
+      }
+      for (const directory of [...touched, this.#directory]) this.#disk.sync(directory);
+      this.#arrived.clear();
+    }
+    this.discard();
+  }
+
+  /** Forgets what was taken in and not settled. */
+  discard(): void {
+    this.#arrived.clear();
+    if (this.#disk.stat(this.#incoming) === undefined) return;
+    for (const name of this.#disk.list(this.#incoming)) this.#disk.unlink(join(this.#incoming, name));
+    this.#disk.removeDirectory(this.#incoming);
+  }
+
+  /** Deletes every object that `needed` does not hold; returns the bytes that became free. */
+  collect(needed: ReadonlySet<string>): number {
+    let freed = 0;
+    for (const prefix of this.#disk.list(this.#directory).filter((name) => name.length === 2)) {
+      for (const hash of this.#disk.list(join(this.#directory, prefix))) {
+        if (needed.has(hash)) continue;
+        freed += this.#disk.stat(this.path(hash))?.sizeBytes ?? 0;
+        this.#disk.unlink(this.path(hash));
+      }
+    }
+    return freed;
+  }
+}
+
+function sameState(a: FileStat, b: FileStat): boolean {
+  return a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
+}
+
+function* readChunks(file: OpenFile): Iterable<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  for (let position = 0; ; ) {
+    const count = file.read(buffer, position);
+    if (count > 0) yield buffer.subarray(0, count);
+    if (count < buffer.length) return;
+    position += count;
+  }
+}
+
+/** Makes a directory and those above it; existing ones stay as they are. */
+export function makeDirectories(disk: Disk, path: string): void {
+  if (disk.stat(path) !== undefined) return;
+  makeDirectories(disk, join(path, ".."));
+  disk.makeDirectory(path);
+}
+
+/** Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done. */
+export class JoinedFiles implements Content, Disposable {
+  readonly sizeBytes: number;
+  readonly #disk: Disk;
+  readonly #paths: readonly string[];
+  /** Where each file begins, and where the last one ends. */
+  readonly #starts: Float64Array;
+  #openIndex = -1;
+  #open: OpenFile | undefined;
+
+  constructor(disk: Disk, files: readonly { readonly path: string; readonly sizeBytes: number }[]) {
+    this.#disk = disk;
+    this.#paths = files.map(({ path }) => path);
+    this.#starts = new Float64Array(files.length + 1);
+    for (const [index, { sizeBytes }] of files.entries()) {
+      this.#starts[index + 1] = (this.#starts[index] ?? 0) + sizeBytes;
+    }
+    this.sizeBytes = this.#starts[files.length] ?? 0;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(length);
+    let filled = 0;
+    for (let index = this.#indexOf(offset); filled < length; index += 1) {
+      const start = this.#starts[index] ?? 0;
+      const end = this.#starts[index + 1];
+      if (end === undefined) throw new RangeError(`read of ${length} bytes at ${offset} of ${this.sizeBytes}`);
+      const position = offset + filled - start;
+      const wanted = Math.min(length - filled, end - start - position);
+      if (wanted === 0) continue;
+      const count = this.#file(index).read(bytes.subarray(filled, filled + wanted), position);
+      if (count !== wanted) throw failure("DIST_ERR_CONTENT_MISSING", { path: printable(this.#paths[index] ?? "") });
+      filled += wanted;
+    }
+    return bytes;
+  }
+
+  /** The last file that begins at or before `offset`. */
+  #indexOf(offset: number): number {
+    let [low, high] = [0, this.#paths.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return Math.max(low, 0);
+  }
+
+  #file(index: number): OpenFile {
+    if (this.#open === undefined || this.#openIndex !== index) {
+      this.#open?.close();
+      this.#open = undefined;
+      this.#open = this.#disk.open(this.#paths[index] ?? "", "read");
+      this.#openIndex = index;
+    }
+    return this.#open;
+  }
+
+  [Symbol.dispose](): void {
+    this.#open?.close();
+    this.#open = undefined;
+  }
+}

@@ -1,0 +1,226 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import type { PGlite } from "@electric-sql/pglite";
+import { NodeFS } from "@electric-sql/pglite/nodefs";
+
+/** How bytes and names become durable; both throw if that failed. */
+export interface Syncs {
+  /** Blocks until a file's bytes or a directory's names are durable. */
+  now(path: string): void;
+  /** Resolves when a file's bytes are durable. */
+  soon(path: string): Promise<void>;
+}
+
+/** The operating system's. */
+export const kernelSyncs: Syncs = {
+  now(path) {
+    const handle = openSync(path, "r");
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  },
+  async soon(path) {
+    await using handle = await open(path, "r");
+    await handle.datasync();
+  },
+};
+
+type EngineOptions = Awaited<ReturnType<NodeFS["init"]>>["emscriptenOpts"];
+
+interface Node {
+  readonly name: string;
+}
+
+interface Stream {
+  readonly node: Node;
+}
+
+/** What is used of Emscripten's file system on Node's `fs`. */
+interface Nodefs {
+  realPath(node: Node): string;
+  /** Turns Node's errors into error numbers for the engine. */
+  tryFSOperation<T>(operation: () => T): T;
+  readonly node_ops: {
+    mknod(parent: Node, ...rest: unknown[]): unknown;
+    rename(node: Node, toDirectory: Node, name: string): unknown;
+    unlink(parent: Node, name: string): unknown;
+    rmdir(parent: Node, name: string): unknown;
+    setattr(node: Node, attributes: { readonly size?: number }): unknown;
+  };
+  readonly stream_ops: {
+    write(stream: Stream, bytes: Uint8Array, offset: number, length: number, position: number): number;
+    setattr(stream: Stream, attributes: { readonly size?: number }): unknown;
+    fsync?(stream: Stream): number;
+  };
+}
+
+/**
+ * PGlite's directory on disk, with the `fsync` that PGlite leaves out: PostgreSQL itself then says what must be durable
+ * and when, as it does on any server.
+ *
+ * Only the write-ahead log's sync at a commit is put off, so that commits share one and the event loop is not held up:
+ * the engine goes on at once, `durable` resolves when it has happened. Nothing that the engine writes after that log may
+ * overtake it, so any change of another file completes what was put off first.
+ */
+export class DurableFiles extends NodeFS {
+  readonly #syncs: Syncs;
+  /** Directories whose names changed since they were made durable. */
+  readonly #changedDirectories = new Set<string>();
+  /** Log files whose sync was put off, with the number of the last request. */
+  readonly #waiting = new Map<string, number>();
+  #requests = 0;
+  #done = 0;
+  #running: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #logBytes = 0;
+
+  constructor(directory: string, syncs: Syncs = kernelSyncs) {
+    super(directory);
+    this.#syncs = syncs;
+  }
+
+  /** Rises with each sync of the log that the engine asks for. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Bytes written to the log since this was last set to 0. */
+  get logBytes(): number {
+    return this.#logBytes;
+  }
+
+  set logBytes(count: number) {
+    this.#logBytes = count;
+  }
+
+  /** The first sync or write that failed. From then on every write is refused and nothing becomes durable. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when the log is durable up to `request` (of `requests`); rejects if a sync failed. */
+  async durable(request: number): Promise<void> {
+    while (this.#done < request && this.#failure === undefined) {
+      this.#running ??= this.#syncWaiting().finally(() => {
+        this.#running = undefined;
+      });
+      await this.#running;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #syncWaiting(): Promise<void> {
+    const round = [...this.#waiting];
+    const upTo = this.#requests;
+    try {
+      await Promise.all(round.map(([path]) => this.#syncs.soon(path)));
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    for (const [path, request] of round) if (this.#waiting.get(path) === request) this.#waiting.delete(path);
+    this.#done = Math.max(this.#done, upTo);
+  }
+
+  /** Completes what was put off. */
+  #catchUp(): void {
+    this.#refuseAfterFailure();
+    for (const path of this.#waiting.keys()) this.#sync(path);
+    this.#waiting.clear();
+    this.#done = this.#requests;
+  }
+
+  /** Makes a file and the names that lead to it durable. */
+  #sync(path: string): void {
+    try {
+      this.#syncs.now(path);
+      this.#changedDirectories.delete(path);
+      for (let above = dirname(path); above.length >= this.rootDir.length; above = dirname(above)) {
+        if (this.#changedDirectories.delete(above)) this.#syncs.now(above);
+        if (above === this.rootDir) break;
+      }
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  #refuseAfterFailure(): void {
+    if (this.#failure !== undefined) throw Object.assign(new Error("a sync failed before"), { code: "EIO" });
+  }
+
+  override async init(engine: PGlite, options: EngineOptions): Promise<{ emscriptenOpts: EngineOptions }> {
+    const { emscriptenOpts } = await super.init(engine, options);
+    const preRun = [...(emscriptenOpts.preRun ?? []), (module: { NODEFS: unknown }) => this.#watch(module.NODEFS as Nodefs)];
+    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
+  }
+
+  #watch(files: Nodefs): void {
+    const { node_ops: nodes, stream_ops: streams } = files;
+    const { mknod, rename, unlink, rmdir, setattr } = nodes;
+    const { write, setattr: setStream } = streams;
+    const isLog = (path: string) => dirname(path).endsWith("/pg_wal") && /^[0-9A-F]{24}$/.test(basename(path));
+    const inOrder = () => files.tryFSOperation(() => this.#catchUp());
+    const namesChanged = (directory: Node) => this.#changedDirectories.add(files.realPath(directory));
+
+    streams.fsync = (stream) => {
+      const path = files.realPath(stream.node);
+      if (isLog(path) && !this.#changedDirectories.has(dirname(path))) {
+        this.#requests += 1;
+        this.#waiting.set(path, this.#requests);
+      } else {
+        files.tryFSOperation(() => {
+          this.#catchUp();
+          this.#sync(path);
+        });
+      }
+      return 0;
+    };
+    streams.write = (stream, bytes, offset, length, position) => {
+      const path = files.realPath(stream.node);
+      if (isLog(path)) {
+        files.tryFSOperation(() => this.#refuseAfterFailure());
+        this.#logBytes += length;
+      } else inOrder();
+      return write(stream, bytes, offset, length, position);
+    };
+    streams.setattr = (stream, attributes) => {
+      inOrder();
+      return setStream(stream, attributes);
+    };
+    nodes.setattr = (node, attributes) => {
+      if (attributes.size !== undefined) inOrder();
+      return setattr(node, attributes);
+    };
+    nodes.mknod = (parent, ...rest) => {
+      const made = mknod(parent, ...rest);
+      namesChanged(parent);
+      return made;
+    };
+    nodes.rename = (node, toDirectory, name) => {
+      inOrder();
+      const from = dirname(files.realPath(node));
+      const renamed = rename(node, toDirectory, name);
+      this.#changedDirectories.add(from);
+      namesChanged(toDirectory);
+      return renamed;
+    };
+    nodes.unlink = (parent, name) => {
+      inOrder();
+      namesChanged(parent);
+      return unlink(parent, name);
+    };
+    nodes.rmdir = (parent, name) => {
+      inOrder();
+      namesChanged(parent);
+      return rmdir(parent, name);
+    };
+  }
+}

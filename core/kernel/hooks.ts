@@ -1,0 +1,114 @@
+import {
+  AsyncParallelHook,
+  AsyncSeriesBailHook,
+  AsyncSeriesHook,
+  AsyncSeriesWaterfallHook,
+  SyncHook,
+} from "tapable";
+import { DistributaryError, failure, stages } from "distributary/sdk";
+import type { HookArguments, HookFacades, HookName } from "distributary/sdk";
+
+type Arguments<Name extends HookName> = Parameters<HookArguments[Name]>;
+
+/**
+ * Every hook there is, in one frozen list; the class says what taps may do. Series: one after the other. Parallel: at the
+ * same time. Bail: the first answer counts. Waterfall: each may change what the next one gets.
+ */
+export function createHooks() {
+  return Object.freeze({
+    providerRegistered: new SyncHook<Arguments<"providerRegistered">>(["kind", "name", "plugin"]),
+    started: new AsyncSeriesHook<Arguments<"started">>(["role", "io", "signal"]),
+    nodeJoined: new AsyncParallelHook<Arguments<"nodeJoined">>(["node", "signal"]),
+    nodeLeft: new AsyncParallelHook<Arguments<"nodeLeft">>(["node", "signal"]),
+    leaderElected: new AsyncParallelHook<Arguments<"leaderElected">>(["segment", "node", "signal"]),
+    jobProposed: new AsyncSeriesBailHook<Arguments<"jobProposed">, string | void>(["job", "signal"]),
+    jobPlanned: new AsyncSeriesWaterfallHook<Arguments<"jobPlanned">>(["plan", "signal"]),
+    jobPrepared: new AsyncParallelHook<Arguments<"jobPrepared">>(["job", "signal"]),
+    beforeSwitch: new AsyncSeriesBailHook<Arguments<"beforeSwitch">, string | void>(["view", "signal"]),
+    afterSwitch: new AsyncSeriesHook<Arguments<"afterSwitch">>(["view", "signal"]),
+    groupSwitched: new AsyncParallelHook<Arguments<"groupSwitched">>(["end", "signal"]),
+    jobEnded: new AsyncParallelHook<Arguments<"jobEnded">>(["end", "signal"]),
+    stopping: new AsyncSeriesHook<Arguments<"stopping">>(["signal"]),
+  } satisfies Record<HookName, unknown>);
+}
+
+export type Hooks = ReturnType<typeof createHooks>;
+
+/** How long one tap may take before the hook goes on without it. */
+export const tapTimeoutMs = 30_000;
+
+interface Tap {
+  name: string;
+  type: "sync" | "async" | "promise";
+  fn: (...args: unknown[]) => unknown;
+}
+
+/** Makes every tap name its plugin and hook when it fails or hangs, and refuses taps once `isFrozen`. */
+export function guardHooks(hooks: Hooks, isFrozen: () => boolean, timeoutMs = tapTimeoutMs): void {
+  for (const [hook, { intercept }] of Object.entries(hooks).map(([name, hook]) => [name, bound(hook)] as const)) {
+    intercept({
+      register: (tap) => {
+        if (isFrozen()) throw failure("DIST_ERR_KERNEL_FROZEN", { plugin: tap.name, what: hook });
+        return { ...tap, fn: tap.type === "sync" ? guardSync(hook, tap) : guardAsync(hook, tap, timeoutMs) };
+      },
+    });
+  }
+}
+
+/** tapable types each hook's interceptor by its arguments; here only the shape of a tap matters. */
+function bound(hook: Hooks[HookName]): { intercept(interceptor: { register(tap: Tap): Tap }): void } {
+  const { intercept } = hook as unknown as { intercept(interceptor: { register(tap: Tap): Tap }): void };
+  return { intercept: intercept.bind(hook) };
+}
+
+function guardSync(hook: string, { name, fn }: Tap): Tap["fn"] {
+  return (...args) => {
+    try {
+      return fn(...args);
+    } catch (error) {
+      throw hookError(name, hook, error);
+    }
+  };
+}
+
+function guardAsync(hook: string, { name, fn }: Tap, timeoutMs: number): Tap["fn"] {
+  return async (...args) => {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const outer = args.at(-1);
+    const signal = outer instanceof AbortSignal ? AbortSignal.any([outer, timeout]) : timeout;
+    const withSignal = outer instanceof AbortSignal ? [...args.slice(0, -1), signal] : args;
+    const late = Promise.withResolvers<never>();
+    const stop = () => late.reject(timeout.aborted ? failure("DIST_ERR_HOOK_TIMEOUT", { plugin: name, hook, timeoutMs }) : signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await Promise.race([Promise.try(fn, ...withSignal), late.promise]);
+    } catch (error) {
+      throw signal.aborted && !timeout.aborted ? error : hookError(name, hook, error);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  };
+}
+
+function hookError(plugin: string, hook: string, cause: unknown): DistributaryError {
+  if (cause instanceof DistributaryError && cause.code === "DIST_ERR_HOOK_TIMEOUT") return cause;
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  return failure("DIST_ERR_HOOK_FAILED", { plugin, hook, problem }, { cause });
+}
+
+/** What one plugin gets to see of the hooks: it can tap under its own name, and call nothing. */
+export function facadesFor(hooks: Hooks, plugin: string): HookFacades {
+  const facade = (name: HookName) => ({
+    tap(handler: (...args: never[]) => unknown, stage: keyof typeof stages = "usual") {
+      const options = { name: plugin, stage: stages[stage] };
+      const hook = hooks[name] as unknown as {
+        tap(options: object, fn: unknown): void;
+        tapPromise(options: object, fn: unknown): void;
+      };
+      if (name === "providerRegistered") hook.tap(options, handler);
+      else hook.tapPromise(options, handler);
+    },
+  });
+  const names = Object.keys(hooks) as HookName[];
+  return Object.freeze(Object.fromEntries(names.map((name) => [name, facade(name)]))) as unknown as HookFacades;
+}

@@ -1,0 +1,30 @@
+import { definePlugin } from "distributary/sdk";
+import { weigh } from "./weigh.ts";
+
+const weight = (value: number, of: string) =>
+  ({ type: "integer", minimum: 0, maximum: 1000, default: value, description: `Weight of ${of}.` }) as const;
+
+/** Ranks nodes by a weighted sum of what is known of them. */
+export default definePlugin({
+  name: "default-priority",
+  api: 1,
+  description: "Ranks nodes by a weighted sum of what is known of them.",
+  stability: "stable",
+  options: {
+    type: "object",
+    properties: {
+      rank: weight(1000, "the rank an administrator gave; at 1000 one step outweighs all else while that sums to at most 61"),
+      recentlyLeader: weight(10, "having led the segment within the last day, the more the later"),
+      membersKnown: weight(5, "how many members of the segment it knows"),
+      cpu: weight(5, "number and speed of its processors"),
+      memory: weight(5, "its memory"),
+      disk: weight(5, "its free disk space"),
+      network: weight(10, "the rate of its link and its round trip"),
+      reliability: weight(10, "the share of transfers that succeeded so far"),
+      content: weight(10, "how new its content is"),
+    },
+  },
+  setup({ priorities }, weights) {
+    priorities.add("default", { of: (node) => weigh(node, weights) });
+  },
+});
