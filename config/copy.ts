@@ -3,8 +3,8 @@ export class TooMuch extends Error {
   override readonly name = "TooMuch";
 }
 
-const mostValues = 200_000;
-const deepest = 64;
+export const mostValues = 200_000;
+export const deepest = 64;
 
 /** A copy of lists, objects and simple values in which nothing is shared. Throws TooMuch beyond 200,000 values or 64 levels. */
 export function plainCopy(value: unknown): unknown {
@@ -27,4 +27,9 @@ export function deepFreeze<T>(value: T): T {
     for (const inner of Object.values(value)) deepFreeze(inner);
   }
   return value;
+}
+
+/** Whether a value is a mapping, not a list or nothing. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -51,8 +51,11 @@ function problemOf({ keyword, params, data, schema, parentSchema, message }: Err
       const { wanted } = formats[(params as { format: keyof typeof formats }).format];
       return { path, message: `must be ${wanted}, not ${quoted(data)}` };
     }
-    case "pattern":
-      return { path, message: `must match ${(params as { pattern: string }).pattern}, not be ${quoted(data)}` };
+    case "pattern": {
+      const { description } = parentSchema as { description?: string };
+      const hint = description ?? `it must match ${(params as { pattern: string }).pattern}`;
+      return { path, message: `cannot be ${quoted(data)}`, hint };
+    }
     default:
       return { path, message: limitMessage(keyword, (params as { limit?: number }).limit ?? 0) ?? message ?? "is not valid" };
   }

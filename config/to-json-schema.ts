@@ -37,7 +37,7 @@ export function toJsonSchema(schema: Schema, secret: JsonSchema, path: readonly 
   if (schema.type !== "string") return schema as unknown as JsonSchema;
   if (schema.format !== undefined && !formatNames.includes(schema.format)) throw refuse(`there is no format '${schema.format}'`);
   if (schema.format === "secret") return described(schema, secret);
-  return (schema.format === "bytes" ? { ...schema, type: ["string", "integer"] } : schema) as unknown as JsonSchema;
+  return (schema.format === "bytes" ? { ...schema, type: ["string", "integer"], minimum: 0, maximum: Number.MAX_SAFE_INTEGER } : schema) as unknown as JsonSchema;
 }
 
 function described({ description }: Schema, schema: JsonSchema): JsonSchema {

@@ -42,8 +42,7 @@ export function compileSchema<const S extends Schema>(schema: S, surroundings: S
   return (value) => {
     const copy = copyOf(value);
     if (!copy.ok) return copy;
-    if (!validate(copy.value)) return { ok: false, problems: problemsOf(validate.errors ?? [], copy.value) };
-    const problems: Problem[] = [];
+    const problems = validate(copy.value) ? [] : problemsOf(validate.errors ?? [], copy.value);
     const settled = settle(schema, copy.value, { surroundings, problems, path: [] });
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value: deepFreeze(settled) as Infer<S> };
   };
@@ -77,15 +76,15 @@ interface Place {
   readonly path: readonly (string | number)[];
 }
 
-/** Brings a valid value into its final form; adds to the problems what only shows by doing so. */
+/** Brings what is valid into its final form; adds to the problems what only shows by doing so. */
 function settle(schema: Schema, value: unknown, place: Place): unknown {
   const inside = (key: string | number): Place => ({ ...place, path: [...place.path, key] });
-  if (schema.type === "array") return (value as unknown[]).map((item, at) => settle(schema.items, item, inside(at)));
-  if (schema.type === "object") {
+  if (schema.type === "array" && Array.isArray(value)) return value.map((item, at) => settle(schema.items, item, inside(at)));
+  if (schema.type === "object" && typeof value === "object" && value !== null) {
     const schemaOf = (key: string) => ("properties" in schema ? schema.properties[key] : schema.additionalProperties);
-    const entries = Object.entries(value as object).map(([key, item]) => {
+    const entries = Object.entries(value).map(([key, item]) => {
       const inner = schemaOf(key);
-      return [key, inner === undefined ? item : settle(inner, item, inside(key))] as const;
+      return [key, inner === undefined || item === undefined ? item : settle(inner, item, inside(key))] as const;
     });
     return Object.fromEntries(entries);
   }
@@ -98,10 +97,8 @@ function settleText(format: string | undefined, value: unknown, { surroundings, 
     if ("text" in found) return found.text;
     problems.push({ path, ...found });
   }
-  if (format === "path" && surroundings.directory !== undefined) return resolve(surroundings.directory, value as string);
-  if (format === "bytes" && typeof value === "number") {
-    if (value < 0 || !Number.isSafeInteger(value)) problems.push({ path, message: `must be ${formats.bytes.wanted}` });
-    return String(value);
+  if (format === "path" && typeof value === "string") {
+    return surroundings.directory === undefined ? value : resolve(surroundings.directory, value);
   }
-  return value;
+  return format === "bytes" ? String(value) : value;
 }

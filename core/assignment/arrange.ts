@@ -1,13 +1,5 @@
 import type { FileEntry } from "distributary/sdk";
 import type { Manifest } from "../content/manifest.ts";
-import { extensionOf } from "../content/selection.ts";
-
-/** Which compressor for which types of file; the first rule that names the type counts, one without types names all. */
-export interface CompressionRule {
-  readonly types?: readonly string[];
-  /** A compressor, or `none`. */
-  readonly use: string;
-}
 
 /** Files that travel as one stream, and the files of the base they are compared with. */
 export interface Arrangement {
@@ -23,13 +15,13 @@ const longestStreamBytes = 64 << 20;
 
 /**
  * Arranges files in streams: small ones together, so that what they share is found once and the cost of each is a few
- * bytes; large ones alone. The base of a stream is what had the same names before, and what was removed: it may have been renamed.
+ * bytes; large ones alone. `compressorFor` names the compressor of a path, or `none`. The base of a stream is what had the same names before, and what was removed: it may have been renamed.
  */
 export function arrangeFiles(
   files: readonly FileEntry[],
   base: Manifest,
   removed: readonly FileEntry[],
-  rules: readonly CompressionRule[],
+  compressorFor: (path: string) => string,
   sectionBytes: number,
 ): Arrangement[] {
   const streamBytes = Math.min(longestStreamBytes, sectionBytes);
@@ -43,11 +35,11 @@ export function arrangeFiles(
     small.delete(compressor);
     waiting.delete(compressor);
     if (together.length === 0) return;
-    const like = removed.filter((entry) => entry.sizeBytes < largeBytes && compressorFor(entry.path, rules) === compressor);
+    const like = removed.filter((entry) => entry.sizeBytes < largeBytes && compressorFor(entry.path) === compressor);
     streams.push({ compressor, files: together, base: [...sameNames(together, before), ...upTo(streamBytes, like)] });
   };
   for (const file of files) {
-    const compressor = compressorFor(file.path, rules);
+    const compressor = compressorFor(file.path);
     if (file.sizeBytes >= largeBytes) {
       streams.push({ compressor, files: [file], base: sameNames([file], before) });
       continue;
@@ -61,12 +53,6 @@ export function arrangeFiles(
   }
   for (const compressor of [...small.keys()]) close(compressor);
   return streams;
-}
-
-/** The compressor that the rules name for a path; `none` if no rule fits. */
-export function compressorFor(path: string, rules: readonly CompressionRule[]): string {
-  const type = extensionOf(path);
-  return rules.find(({ types }) => types === undefined || types.includes(type))?.use ?? "none";
 }
 
 function sameNames(files: readonly FileEntry[], before: ReadonlyMap<string, FileEntry>): FileEntry[] {

@@ -8,7 +8,7 @@ import type { Manifest } from "../content/manifest.ts";
 import { JoinedFiles } from "../content/objects.ts";
 import type { ObjectStore } from "../content/objects.ts";
 import { arrangeFiles, totalBytes } from "./arrange.ts";
-import type { Arrangement, CompressionRule } from "./arrange.ts";
+import type { Arrangement } from "./arrange.ts";
 import type { DataTable, Header, Part } from "./assignment.ts";
 import { cutBlocks, packBlock } from "./blocks.ts";
 import type { Sealing } from "./blocks.ts";
@@ -18,7 +18,8 @@ import { planBringing, planCommands } from "./commands.ts";
 export interface Recipe {
   readonly engineName: string;
   readonly engine: DeltaEngine;
-  readonly compression: readonly CompressionRule[];
+  /** Name of the compressor for a path, or `none`. */
+  compressorFor(path: string): string;
   compressor(name: string): Compressor;
   /** With the cipher's name; absent: the data is not encrypted. */
   readonly sealing?: Sealing & { readonly name: string };
@@ -59,7 +60,7 @@ export function buildUpdate(
   const changes = compareTrees(base, target);
   const { files, copies } = planBringing(base, changes);
   const removed = changes.removed.filter((entry) => entry.type === "file");
-  const streams = arrangeFiles(files, base, removed, recipe.compression, recipe.sectionBytes);
+  const streams = arrangeFiles(files, base, removed, recipe.compressorFor, recipe.sectionBytes);
   const total = totalBytes(files);
   let done = 0;
   const sections = inSections(streams, recipe.sectionBytes).map((chosen, index) => {

@@ -10,22 +10,19 @@ const manyEntries = 100;
 
 /** Makes a directory and all below it durable; throws if any of it could not be written. */
 export function syncTree(disk: Disk, path: string): void {
-  const entries = listTree(disk, path);
-  if (entries.length >= manyEntries && path.isWellFormed() && canSyncFileSystem()) syncFileSystem(path);
-  else for (const entry of entries) disk.sync(entry);
+  const isBig = [...walk(disk, path).take(manyEntries)].length === manyEntries;
+  if (isBig && path.isWellFormed() && canSyncFileSystem()) syncFileSystem(path);
+  else for (const entry of [...walk(disk, path)].reverse()) disk.sync(entry);
 }
 
-/** Files and directories, what is inside before what it is in. Links have no bytes of their own to sync. */
-function listTree(disk: Disk, path: string): string[] {
-  const found = [path];
-  for (const directory of found) {
-    if (disk.stat(directory)?.type !== "directory") continue;
-    for (const name of disk.list(directory)) {
-      const child = `${directory}/${name}`;
-      if (disk.stat(child)?.type !== "symlink") found.push(child);
-    }
+/** Files and directories, each directory before what is in it. Links have no bytes of their own to sync. */
+function* walk(disk: Disk, path: string): Generator<string> {
+  const entries = [path];
+  for (const entry of entries) {
+    const type = disk.stat(entry)?.type;
+    if (type === "directory") for (const name of disk.list(entry)) entries.push(`${entry}/${name}`);
+    if (type === "file" || type === "directory") yield entry;
   }
-  return found.reverse();
 }
 
 function syncFileSystem(path: string): void {

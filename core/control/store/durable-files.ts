@@ -71,6 +71,7 @@ export class DurableFiles extends NodeFS {
   readonly #changedDirectories = new Set<string>();
   /** Log files whose sync was put off, with the number of the last request. */
   readonly #waiting = new Map<string, number>();
+  #calls = 0;
   #requests = 0;
   #done = 0;
   #running: Promise<void> | undefined;
@@ -80,6 +81,11 @@ export class DurableFiles extends NodeFS {
   constructor(directory: string, syncs: Syncs = kernelSyncs) {
     super(directory);
     this.#syncs = syncs;
+  }
+
+  /** How often the engine has called `fsync`, for whatever file. */
+  get calls(): number {
+    return this.#calls;
   }
 
   /** Rises with each sync of the log that the engine asks for. */
@@ -171,6 +177,7 @@ export class DurableFiles extends NodeFS {
     const namesChanged = (directory: Node) => this.#changedDirectories.add(files.realPath(directory));
 
     streams.fsync = (stream) => {
+      this.#calls += 1;
       const path = files.realPath(stream.node);
       if (isLog(path) && !this.#changedDirectories.has(dirname(path))) {
         this.#requests += 1;

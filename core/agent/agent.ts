@@ -1,0 +1,272 @@
+import type { KeyObject } from "node:crypto";
+import { join } from "node:path";
+import { DistributaryError, failure } from "distributary/sdk";
+import type { Io, Log, Peer } from "distributary/sdk";
+import type { Assignment } from "../assignment/assignment.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { linkPaths } from "../protocol/messages.ts";
+import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
+import { makeDirectories } from "../content/objects.ts";
+import { readWhole, writeDurably } from "../content/versions.ts";
+import { checkAssignment, checkChain, openAssignment } from "./accept.ts";
+import type { SitePermission } from "./accept.ts";
+import { readSections } from "./carry-out.ts";
+import type { ArrivedSection } from "./carry-out.ts";
+import { ControlStream } from "./control-stream.ts";
+import { Releases } from "./release.ts";
+import { Spool } from "./spool.ts";
+import { collect } from "./collect.ts";
+import { hostFacts, nativeInterpreter } from "./host-facts.ts";
+
+export interface AgentOptions {
+  readonly node: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  readonly control: Peer;
+  /** Where the spool and the list of sites are. */
+  readonly directory: string;
+  /** Checks control's signature. */
+  readonly signingKey: KeyObject;
+  readonly kernel: Kernel;
+  readonly log: Log;
+  permissionFor(site: string): SitePermission & { readonly keepReleases: number };
+  /** Tells whoever serves a site that it moved. */
+  afterSwitch(site: string, release: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Everything a sealed buffer may weigh; a larger one is refused before it is read. */
+const largestBuffer = 1 << 30;
+
+/**
+ * A node's part: follows the orders on control's stream, one after the other for each site, and reports what came of them.
+ * Control sends an order again when the node comes back; nothing is done twice.
+ */
+export class Agent {
+  readonly #io: Io;
+  readonly #options: AgentOptions;
+  readonly #spool: Spool;
+  readonly #sites = new Map<string, Releases>();
+  /** The last order of each site, to queue behind. */
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #bootId: string;
+  #stream: ControlStream | undefined;
+
+  constructor(io: Io, options: AgentOptions) {
+    this.#io = io;
+    this.#options = options;
+    this.#spool = new Spool(io.disk, join(options.directory, "spool"));
+    this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
+  }
+
+  /** Recovers every site that is here, then keeps to control's stream until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (const site of this.#knownSites()) {
+      const releases = this.#site(site);
+      await releases.serveAgain(signal).catch((error: unknown) => this.#options.log.error({ site, error: describe(error) }, "server not told"));
+    }
+    this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);
+    const served = this.#serveTransports();
+    try {
+      this.#stream = new ControlStream(this.#io, this.#options.control, this.#options.log);
+      await this.#stream.run(
+        { greet: () => this.#hello(), take: (message) => this.#take(message, signal) },
+        signal,
+      );
+    } finally {
+      for (const each of served) each[Symbol.dispose]();
+      await Promise.allSettled(this.#queues.values());
+    }
+  }
+
+  /** The state of every site here, for `hello` and for tests. */
+  states(): SiteState[] {
+    return [...this.#sites.values()].map(({ state }) => state);
+  }
+
+  #serveTransports(): Disposable[] {
+    return [...this.#options.kernel.registries.transports.entries()].flatMap(({ provider }) =>
+      provider.reach === "peer" ? [provider.serve(this.#io, (id) => this.#spool.find(id))] : [],
+    );
+  }
+
+  #hello(): FromNode {
+    const { name, labels, location, kernel } = this.#options;
+    const providers = Object.entries(kernel.registries).map(([kind, registry]) => [kind, registry.names()]);
+    return {
+      type: "hello",
+      bootId: this.#bootId,
+      name,
+      labels,
+      ...(location === undefined ? {} : { location }),
+      ...hostFacts(this.#io, this.#options.directory),
+      providers: Object.fromEntries(providers),
+      sites: this.states(),
+    };
+  }
+
+  #take(message: FromControl, signal: AbortSignal): void {
+    switch (message.type) {
+      case "ask":
+        this.#enqueue(message.site, message.job, async () => this.#answerRoom(message));
+        break;
+      case "prepare": {
+        const site = message.sections[0]?.site;
+        if (site !== undefined) this.#enqueue(site, message.job, () => this.#prepare(site, message.job, message.sections, signal));
+        break;
+      }
+      case "switch":
+        this.#enqueue(message.assignment.site, message.job, () => this.#switch(message.job, message.assignment, signal));
+        break;
+      case "forget":
+        this.#enqueue(message.site, message.job, async () => this.#site(message.site).forget(message.serial));
+        break;
+      case "welcome":
+      case "ping":
+        break;
+    }
+  }
+
+  /** Orders for one site are carried out one after the other; an error is reported and the next one goes on. */
+  #enqueue(site: string, job: string, order: () => Promise<FromNode | void>): void {
+    const before = this.#queues.get(site) ?? Promise.resolve();
+    const after = before.then(async () => {
+      const answer = await order().catch((error: unknown) => this.#failed(site, job, error));
+      if (answer !== undefined) await this.#report(answer);
+    });
+    this.#queues.set(site, after);
+  }
+
+  #failed(site: string, job: string, error: unknown): FromNode {
+    const code = error instanceof DistributaryError ? error.code : ((error as NodeJS.ErrnoException).code ?? "DIST_ERR_UNEXPECTED");
+    const state = this.#sites.get(site)?.state;
+    this.#options.log.warn({ site, job, code, error: describe(error) }, "an order failed");
+    return { type: "failed", job, code, reason: describe(error), ...(state === undefined ? {} : { state }) };
+  }
+
+  #answerRoom(ask: Extract<FromControl, { type: "ask" }>): FromNode {
+    const { site, job, diskBytes, entryCount } = ask;
+    const { directory, maxBytes, maxEntries } = this.#options.permissionFor(site);
+    const refuse = (reason: string): FromNode => ({ type: "room", job, able: false, reason });
+    if (directory === undefined) return refuse("its own policy does not allow the site");
+    if (diskBytes > maxBytes) return refuse(`its own policy allows ${maxBytes} bytes, ${diskBytes} are needed`);
+    if (entryCount > maxEntries) return refuse(`its own policy allows ${maxEntries} entries, there are ${entryCount}`);
+    const { freeBytes } = this.#io.disk.space(this.#options.directory);
+    if (diskBytes > freeBytes) return refuse(`it has ${freeBytes} bytes free, ${diskBytes} are needed`);
+    return { type: "room", job, able: true };
+  }
+
+  async #prepare(site: string, job: string, notices: readonly AssignmentNotice[], signal: AbortSignal): Promise<FromNode> {
+    const assignments = await Promise.all(notices.map((notice) => this.#obtain(notice, signal)));
+    const releases = this.#site(site, assignments[0]?.header.interpreter);
+    for (const assignment of assignments) this.#check(assignment, releases.state, site);
+    checkChain(assignments);
+    const sections: ArrivedSection[] = [];
+    const total = assignments.reduce((sum, { header }) => sum + header.data.sizeBytes, 0);
+    for (const [index, assignment] of assignments.entries()) {
+      const pieces = this.#spool.open(assignment);
+      const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
+      const report = () => void this.#report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
+      const source = { control: this.#options.control, transports: notices[index]?.transports ?? [], report };
+      await collect(this.#io, this.#options.kernel, assignment, pieces, source, signal);
+      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none") ? await this.#key(assignment.id, signal) : undefined;
+      sections.push({ assignment, pieces, key });
+    }
+    const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
+    for (const { id } of assignments) this.#spool.remove(id);
+    this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
+    return { type: "prepared", job, state };
+  }
+
+  async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {
+    const assignment = await this.#obtain(notice, signal);
+    const { type, site } = assignment.header;
+    const releases = this.#site(site);
+    this.#check(assignment, releases.state, notice.site);
+    if (type === "update") throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: "an update cannot be switched to" });
+    const state = type === "remove" ? releases.remove(assignment) : await releases.switchTo(assignment, signal);
+    this.#options.log.info({ site, job, live: state.live }, type);
+    return { type: "switched", job, state };
+  }
+
+  #check(assignment: Assignment, state: SiteState, site: string): void {
+    if (assignment.header.site !== site) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `it is for site '${assignment.header.site}'` });
+    checkAssignment(assignment, this.#options.node, state, this.#options.permissionFor(site), this.#io.clock.wallTime());
+  }
+
+  /** The assignment that a notice names; its signature is checked, and that it is the one named. */
+  async #obtain(notice: AssignmentNotice, signal: AbortSignal): Promise<Assignment> {
+    const sealed =
+      notice.sealed === undefined
+        ? await this.#get(linkPaths.buffer + notice.id, Math.min(notice.sizeBytes, largestBuffer), signal)
+        : Buffer.from(notice.sealed, "base64");
+    const assignment = openAssignment(sealed, this.#options.signingKey);
+    if (assignment.id !== notice.id) throw failure("DIST_ERR_ASSIGNMENT_HASH", { what: "command buffer" });
+    return assignment;
+  }
+
+  #key(id: string, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#get(linkPaths.key + id, 64, signal);
+  }
+
+  async #get(path: string, mostBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { control } = this.#options;
+    const answer = await this.#io.http.request(control, path, { signal });
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of answer.body) {
+      length += chunk.length;
+      if (length > mostBytes) break;
+      chunks.push(chunk);
+    }
+    if (answer.status !== 200 || length > mostBytes) {
+      const problem = answer.status === 200 ? `more than ${mostBytes} bytes` : `status ${answer.status}`;
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: control.id, problem });
+    }
+    return Buffer.concat(chunks);
+  }
+
+  async #report(message: FromNode): Promise<void> {
+    await this.#stream?.report(message);
+  }
+
+  /** A site's releases, recovered when it is first asked for. `interpreter` counts only for a site that is new here. */
+  #site(site: string, interpreter = "native"): Releases {
+    const known = this.#sites.get(site);
+    if (known !== undefined) return known;
+    const { directory, keepReleases } = this.#options.permissionFor(site);
+    if (directory === undefined) throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: "the site may not be on this node" });
+    const releases = new Releases(this.#io, {
+      site,
+      directory,
+      interpreter: this.#options.kernel.usable("interpreters", this.#interpreterOf(site, interpreter), this.#io),
+      keepReleases,
+      afterSwitch: (release, signal) => this.#options.afterSwitch(site, release, signal),
+    });
+    releases.recover();
+    this.#sites.set(site, releases);
+    return releases;
+  }
+
+  /** Which interpreter a site was begun with is remembered in a file, so that all sites are recovered at the next start. */
+  #interpreterOf(site: string, wanted: string): string {
+    const { disk } = this.#io;
+    const directory = join(this.#options.directory, "sites");
+    makeDirectories(disk, directory);
+    const remembered = readWhole(disk, join(directory, site));
+    if (remembered !== undefined) return Buffer.from(remembered).toString();
+    const interpreter = wanted === "native" ? nativeInterpreter() : wanted;
+    writeDurably(disk, join(directory, site), [Buffer.from(interpreter)]);
+    return interpreter;
+  }
+
+  #knownSites(): string[] {
+    const directory = join(this.#options.directory, "sites");
+    if (this.#io.disk.stat(directory) === undefined) return [];
+    return this.#io.disk.list(directory).filter((name) => !name.endsWith(".new"));
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,76 @@
+import { crc32 } from "node:zlib";
+import type { Disk } from "distributary/sdk";
+import { readWhole } from "../content/versions.ts";
+import type { ReleaseState } from "../protocol/messages.ts";
+
+/** What a site's journal says happened, in order. `switching` without `switched` behind it was cut off. */
+export type JournalRecord =
+  /** A release is whole, verified and durable. `id` is the assignment of its first section. */
+  | { readonly type: "prepared"; readonly release: ReleaseState; readonly id: string }
+  /** The pointers are about to move to `to` (nothing, for a removal) by the order with this serial. */
+  | { readonly type: "switching"; readonly serial: number; readonly from?: ReleaseState; readonly to?: ReleaseState; readonly backup?: ReleaseState }
+  | { readonly type: "switched"; readonly serial: number }
+  /** Whoever serves the site was told. */
+  | { readonly type: "served"; readonly serial: number };
+
+/**
+ * A file of records, one a line, each with a CRC before it. `append` returns when the record is durable. A line that is not
+ * whole ends the journal: only the last one can be, since each was synced before the next was written.
+ */
+export class Journal {
+  readonly #disk: Disk;
+  readonly #path: string;
+
+  constructor(disk: Disk, path: string) {
+    this.#disk = disk;
+    this.#path = path;
+  }
+
+  append(record: JournalRecord): void {
+    const isNew = this.#disk.stat(this.#path) === undefined;
+    const file = this.#disk.open(this.#path, "append");
+    try {
+      file.write(encodeRecord(record));
+      file.sync();
+    } finally {
+      file.close();
+    }
+    if (isNew) this.#disk.sync(this.#path.slice(0, this.#path.lastIndexOf("/")));
+  }
+
+  read(): JournalRecord[] {
+    const records: JournalRecord[] = [];
+    for (const line of Buffer.from(readWhole(this.#disk, this.#path) ?? []).toString("utf8").split("\n")) {
+      const record = decodeRecord(line);
+      if (record === undefined) break;
+      records.push(record);
+    }
+    return records;
+  }
+
+  /** Puts these records in place of all that are there, in one durable step; also takes away a torn end. */
+  rewrite(records: readonly JournalRecord[]): void {
+    const next = `${this.#path}.next`;
+    if (this.#disk.stat(next) !== undefined) this.#disk.unlink(next);
+    const file = this.#disk.open(next, "create");
+    try {
+      for (const record of records) file.write(encodeRecord(record));
+      file.sync();
+    } finally {
+      file.close();
+    }
+    this.#disk.rename(next, this.#path);
+    this.#disk.sync(this.#path.slice(0, this.#path.lastIndexOf("/")));
+  }
+}
+
+function encodeRecord(record: JournalRecord): Uint8Array {
+  const text = JSON.stringify(record);
+  return Buffer.from(`${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
+}
+
+function decodeRecord(line: string): JournalRecord | undefined {
+  const text = line.slice(9);
+  if (text === "" || line.slice(0, 8) !== crc32(text).toString(16).padStart(8, "0")) return undefined;
+  return JSON.parse(text) as JournalRecord;
+}

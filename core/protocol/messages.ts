@@ -1,0 +1,75 @@
+/*
+ * What control and nodes say to each other over their link (mutual TLS). A node keeps one stream open, on which control
+ * writes a `FromControl` a line; whatever the node has to say it posts as a `FromNode`. Both are JSON.
+ *
+ * Orders carry no authority by themselves: what is done follows from the signed assignment they name.
+ */
+
+/** Where an assignment can be fetched: the sealed buffer itself while it is small. */
+export interface AssignmentNotice {
+  readonly id: string;
+  readonly site: string;
+  readonly serial: number;
+  readonly sizeBytes: number;
+  /** Base64 of the sealed buffer, if it has at most 256 KiB. */
+  readonly sealed?: string;
+  /** Names of the transports to try, in order. */
+  readonly transports: readonly string[];
+}
+
+export type FromControl =
+  | { readonly type: "welcome"; readonly node: string; readonly control: string }
+  /** Is there room? Answered by `room`. */
+  | { readonly type: "ask"; readonly job: string; readonly site: string; readonly diskBytes: number; readonly entryCount: number }
+  /** Bring the release of these sections beside what is live. Answered by `prepared` or `failed`. */
+  | { readonly type: "prepare"; readonly job: string; readonly sections: readonly AssignmentNotice[] }
+  /** Carry out a commit, rollback or remove. Answered by `switched` or `failed`. */
+  | { readonly type: "switch"; readonly job: string; readonly assignment: AssignmentNotice }
+  /** The job is over for this node: what was prepared for it and not committed may go. */
+  | { readonly type: "forget"; readonly job: string; readonly site: string; readonly serial: number }
+  | { readonly type: "ping" };
+
+/** What a node has of a site. */
+export interface SiteState {
+  readonly site: string;
+  /** Serial, version and tree of what is live; absent if nothing is. */
+  readonly live?: ReleaseState;
+  readonly backup?: ReleaseState;
+  readonly prepared?: ReleaseState;
+  /** Why the live release cannot serve as a base, if it cannot. */
+  readonly damage?: string;
+  /** The highest serial carried out. */
+  readonly lastSerial: number;
+}
+
+export interface ReleaseState {
+  readonly serial: number;
+  readonly version: number;
+  readonly tree: string;
+}
+
+export type FromNode =
+  | {
+      readonly type: "hello";
+      /** New at every start of the agent. */
+      readonly bootId: string;
+      readonly name: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly location?: string;
+      readonly platform: string;
+      readonly version: string;
+      readonly cpuCount: number;
+      readonly memoryBytes: number;
+      readonly freeDiskBytes: number;
+      /** Providers by kind, for control to choose from. */
+      readonly providers: Readonly<Record<string, readonly string[]>>;
+      readonly sites: readonly SiteState[];
+    }
+  | { readonly type: "room"; readonly job: string; readonly able: boolean; readonly reason?: string }
+  | { readonly type: "progress"; readonly job: string; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly type: "prepared"; readonly job: string; readonly state: SiteState }
+  | { readonly type: "switched"; readonly job: string; readonly state: SiteState }
+  | { readonly type: "failed"; readonly job: string; readonly code: string; readonly reason: string; readonly state?: SiteState };
+
+/** Paths of the link below which control answers nodes. */
+export const linkPaths = { stream: "/link/stream", report: "/link/report", buffer: "/link/assignments/", key: "/link/keys/", enrol: "/enrol", renew: "/renew" } as const;

@@ -1,0 +1,151 @@
+import { X509Certificate } from "node:crypto";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent, request as startRequest } from "node:https";
+import type { RequestOptions } from "node:https";
+import { failure, isFailure } from "../../sdk/index.ts";
+import type { Http, HttpAnswer, Peer } from "../../sdk/index.ts";
+import { idIn } from "./identity.ts";
+import type { Identity } from "./identity.ts";
+import { receiveBytes } from "./link-limits.ts";
+
+/** What a call proves itself with. Without a key it may only enrol. */
+export type Credentials = Pick<Identity, "authority"> & Partial<Pick<Identity, "key" | "certificate">>;
+
+export interface CallOptions {
+  /** Whether a peer may no longer be talked to. */
+  denied?(peerId: string): boolean;
+  /** How long a peer may take until its answer begins; 30 s if absent. */
+  readonly answerTimeoutMs?: number;
+}
+
+/** Calls peers: TLS 1.3 with both certificates of one authority, connections kept, no redirects. */
+export class LinkClient {
+  #agent: Agent;
+  readonly #options: CallOptions;
+  readonly #closing = new AbortController();
+
+  constructor(credentials: Credentials, options: CallOptions = {}) {
+    this.#agent = agentFor(credentials);
+    this.#options = options;
+  }
+
+  /** Calls from now on prove themselves with these; calls under way end as they began. */
+  use(credentials: Credentials): void {
+    const old = this.#agent;
+    this.#agent = agentFor(credentials);
+    for (const socket of Object.values(old.freeSockets).flat()) socket?.destroy();
+  }
+
+  /**
+   * As `Http` says. The body must be read to its end, or left by the iterator's `return`, or the signal aborted.
+   * Throws the signal's reason, DIST_ERR_AUTH_REFUSED if one side does not accept the other's certificate,
+   * DIST_ERR_TRANSFER_BROKEN (retryable) for everything else that keeps an answer from coming whole.
+   */
+  async request(peer: Peer, path: string, options: Parameters<Http["request"]>[2] = {}): Promise<HttpAnswer> {
+    if (this.#options.denied?.(peer.id) === true) throw refused(peer, "it was removed and is not talked to");
+    const signal = options.signal === undefined ? this.#closing.signal : AbortSignal.any([options.signal, this.#closing.signal]);
+    signal.throwIfAborted();
+    const call = startRequest({ ...this.#callOptions(peer, path), method: options.method ?? "GET", signal });
+    call.end(options.body);
+    try {
+      const response = await this.#firstByte(call, peer);
+      if (response.statusCode === 401) throw refused(peer, await reasonIn(response));
+      return { status: response.statusCode ?? 0, headers: headersOf(response), body: bodyOf(response, peer, signal) };
+    } catch (error) {
+      call.destroy();
+      throw signal.aborted ? signal.reason : explain(error, peer);
+    }
+  }
+
+  /** Ends everything under way. */
+  close(): void {
+    this.#closing.abort(new Error("the link is closed"));
+    this.#agent.destroy();
+  }
+
+  #callOptions({ id, host, port }: Peer, path: string): RequestOptions & { peerId: string } {
+    return {
+      host,
+      port,
+      path,
+      peerId: id,
+      agent: this.#agent,
+      // Who it is stands in the certificate; its address is nobody's name.
+      servername: "",
+      checkServerIdentity: (_, { raw }) => {
+        const found = idIn(new X509Certificate(raw));
+        return found === id ? undefined : refused({ id, host, port }, `the certificate there is that of '${found ?? "nobody"}'`);
+      },
+    };
+  }
+
+  #firstByte(call: ClientRequest, peer: Peer): Promise<IncomingMessage> {
+    const waitMs = this.#options.answerTimeoutMs ?? 30_000;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => call.destroy(broken(peer, `no answer within ${waitMs} ms`)), waitMs);
+      call.once("close", () => clearTimeout(timer));
+      call.once("response", (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      });
+      // Stays, because a connection may break again after the answer began; its body says so then.
+      call.on("error", reject);
+    });
+  }
+}
+
+/** Connections are kept for one peer: what was checked for one is not used for another at the same address. */
+class PeerAgent extends Agent {
+  override getName(options?: RequestOptions & { peerId?: string }): string {
+    return `${options?.peerId} ${options?.host}:${options?.port}`;
+  }
+}
+
+function agentFor({ authority, key, certificate }: Credentials): Agent {
+  return new PeerAgent({
+    keepAlive: true,
+    keepAliveMsecs: 10_000,
+    maxFreeSockets: 4,
+    // A resumed session would skip the check of the peer's name.
+    maxCachedSessions: 0,
+    minVersion: "TLSv1.3",
+    ca: authority,
+    ...(key === undefined || certificate === undefined ? {} : { key, cert: certificate + authority }),
+  });
+}
+
+async function* bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) yield chunk as Uint8Array;
+  } catch (error) {
+    throw signal.aborted ? signal.reason : broken(peer, "the connection ended in the middle of the answer", error);
+  }
+}
+
+async function reasonIn(response: IncomingMessage): Promise<string> {
+  const reason = Buffer.from(await receiveBytes(response, 1024)).toString("utf8");
+  return `it refuses this host: ${reason.replaceAll(/\p{C}/gu, " ").trim()}`;
+}
+
+function headersOf(response: IncomingMessage): Record<string, string> {
+  const pairs = Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(", ")]);
+  return Object.fromEntries(pairs) as Record<string, string>;
+}
+
+/** Codes of node:tls and OpenSSL for a certificate or a handshake that is not accepted. */
+const certificateTrouble = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|HOSTNAME_)/;
+
+function explain(error: unknown, peer: Peer): unknown {
+  if (isFailure(error)) return error;
+  const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
+  if (certificateTrouble.test(code)) return refused(peer, `no trusted connection (${code}: ${message})`, error);
+  return broken(peer, `no connection to ${peer.host}:${peer.port} (${code === "" ? message : code})`, error);
+}
+
+function refused({ id, host, port }: Peer, problem: string, cause?: unknown): Error {
+  return failure("DIST_ERR_AUTH_REFUSED", { peer: id, host, port, problem }, { cause });
+}
+
+function broken({ id }: Peer, problem: string, cause?: unknown): Error {
+  return failure("DIST_ERR_TRANSFER_BROKEN", { peer: id, problem }, { cause });
+}

@@ -1,0 +1,57 @@
+import { posix } from "node:path";
+import type { Interpreter } from "./interpreter.ts";
+import type { Io } from "./io.ts";
+import { ReleaseBuilder } from "./release-builder.ts";
+import { filePointers, symlinkPointers } from "./release-pointer.ts";
+
+/** In what hosts with files differ. */
+export interface FileTreeRules {
+  readonly keeps: Interpreter["keeps"];
+  /** How a site names its live release and its backup: relative links `live` and `backup`, or files `live.json` and `backup.json`. */
+  readonly pointer: "symlink" | "file";
+  /** Why the host cannot have an entry of that path; undefined if it can. Without it, all that `refusePath` allows. */
+  refuse?(path: string): string | undefined;
+  /** Why it cannot be used on this host; undefined if it can. */
+  probe?(io: Io): string | undefined;
+}
+
+/**
+ * A whole interpreter for a host with files, which touches nothing but `io.disk`. Unchanged files of a release are
+ * hard links to those of its base; changed ones are new files. Files may be shared, so nobody may write into a release.
+ *
+ * `build` throws DIST_ERR_PATH_INVALID or DIST_ERR_COMMAND_REFUSED before it writes anything,
+ * DIST_ERR_PATH_COLLISION where the file system takes two names for one, the disk's errors, and the signal's reason.
+ */
+export function fileTree(rules: FileTreeRules): Interpreter {
+  const pointers = rules.pointer === "symlink" ? symlinkPointers : filePointers;
+  return {
+    keeps: rules.keeps,
+    ...(rules.refuse === undefined ? {} : { refuse: rules.refuse.bind(rules) }),
+    ...(rules.probe === undefined ? {} : { probe: rules.probe.bind(rules) }),
+
+    async build(work, io, signal) {
+      signal.throwIfAborted();
+      const { clock } = io;
+      let rested = clock.now();
+      for (const _ of new ReleaseBuilder(work, io.disk, rules).steps()) {
+        signal.throwIfAborted();
+        if (clock.now() - rested < longestStretch) continue;
+        await clock.until(clock.now() + 1, signal);
+        rested = clock.now();
+      }
+    },
+
+    seal(directory, release, { disk }) {
+      disk.syncTree(directory);
+      disk.rename(directory, release);
+      disk.sync(posix.dirname(release));
+      if (posix.dirname(directory) !== posix.dirname(release)) disk.sync(posix.dirname(directory));
+    },
+
+    point: (site, pointer, release, io) => pointers.move(io.disk, site, pointer, release),
+    pointed: (site, pointer, io) => pointers.read(io.disk, site, pointer),
+  };
+}
+
+/** Milliseconds of work after which others get a turn, so that the agent stays alive for its peers and can be told to stop. */
+const longestStretch = 25;

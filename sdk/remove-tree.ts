@@ -1,0 +1,11 @@
+import type { Disk } from "./io.ts";
+
+/** Removes whatever is at `path`, with all below it; nothing there is fine. Follows no link, and opens closed directories. */
+export function removeTree(disk: Disk, path: string): void {
+  const stat = disk.stat(path);
+  if (stat === undefined) return;
+  if (stat.type !== "directory") return disk.unlink(path);
+  if ((stat.mode & 0o700) !== 0o700) disk.chmod(path, 0o700);
+  for (const name of disk.list(path)) removeTree(disk, `${path}/${name}`);
+  disk.removeDirectory(path);
+}

@@ -1,0 +1,14 @@
+import assert from "node:assert/strict";
+import { parentPort, workerData } from "node:worker_threads";
+import type { Plugin } from "distributary/sdk";
+import { recordingHost } from "./recording-host.ts";
+import { textBytes } from "./sample-bytes.ts";
+
+/** The thread of `compressorInThreadsKit`: answers with a compressed block, or with the block it restored. */
+const { name, module, seed, compressed } = workerData as { name: string; module: string; seed: number; compressed?: Uint8Array };
+const { default: plugin } = (await import(module)) as { default: Plugin };
+const compressor = recordingHost(plugin).compressors.get(name);
+const block = textBytes(300_000, seed);
+const result = compressed === undefined ? compressor.compress(block) : compressor.decompress(compressed, block.length);
+if (compressed !== undefined) assert.ok(Buffer.compare(result, block) === 0, "the bytes differ");
+parentPort?.postMessage(Uint8Array.from(result));
