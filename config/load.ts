@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Role } from "distributary/sdk";
 import { deepFreeze, isPlainObject } from "./copy.ts";
-import { policySchema } from "./policy.ts";
+import { policyProblems, policySchema } from "./policy.ts";
 import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import { referenceProblems } from "./references.ts";
@@ -51,11 +51,15 @@ export function readConfig(text: string, file: string, { role, environment }: Lo
   const checked = compileSchema(fileSchema, surroundings)(value);
   const checkPolicy = compileSchema(policySchema, surroundings);
   const problems: Problem[] = [...(checked.ok ? [] : checked.problems), ...referenceProblems(value)];
+  const addProblems = (path: Problem["path"], found: readonly Problem[]) => {
+    problems.push(...found.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
+  };
+  for (const [name, policy] of Object.entries(checked.ok ? checked.value.policies : {})) addProblems(["policies", name], policyProblems(policy));
   const policies = new Map<string, Policy>();
   for (const [site, policy] of ownPolicies) {
     const own = checkPolicy(policy);
     if (own.ok) policies.set(site, own.value);
-    else problems.push(...own.problems.map((problem) => ({ ...problem, path: ["sites", site, "policy", ...problem.path] })));
+    addProblems(["sites", site, "policy"], own.ok ? policyProblems(own.value) : own.problems);
   }
   pluginOptions.forEach((given, at) => {
     if (!isPlainObject(given)) problems.push({ path: ["plugins", at, "options"], message: "must be a mapping (`key: value`)" });

@@ -1,4 +1,6 @@
 import type { Infer, ObjectSchema } from "distributary/sdk";
+import type { Problem } from "./problem.ts";
+import { formatBytes, parseBytes, parseDuration } from "./units.ts";
 
 /** File types that are compressed already, or whose bytes look like chance. */
 const packedTypes = [
@@ -11,7 +13,7 @@ export const policySchema = {
   type: "object",
   description: "How sites are brought to their nodes.",
   properties: {
-    delta: { type: "string", default: "rsync", description: "Delta engine that describes changed files; `none` sends them whole." },
+    delta: { type: "string", default: "rsync", description: "Delta engine that describes changed files; `whole` sends them as they are." },
     compress: {
       type: "array",
       items: {
@@ -21,7 +23,7 @@ export const policySchema = {
         properties: {
           types: {
             type: "array",
-            items: { type: "string", pattern: "^([^./\\\\*]+|\\*)$", description: "A file type like `html`, or `*` for all." },
+            items: { type: "string", pattern: "^([^./\\\\*A-Z]+|\\*)$", description: "A file type like `html`, in lower case and without the dot, or `*` for all." },
             minItems: 1,
             description: "File types it is for, without the dot.",
           },
@@ -79,6 +81,20 @@ export const policySchema = {
 } as const satisfies ObjectSchema;
 
 export type Policy = Infer<typeof policySchema>;
+
+const pieceLimits = { least: 4 * 2 ** 10, most: 64 * 2 ** 20 };
+
+/** What is wrong between the values of a policy that are each valid, with paths from the policy. */
+export function policyProblems({ pieceBytes, sectionBytes, prepareTimeout, commitTimeout, retry }: Policy): Problem[] {
+  const piece = parseBytes(pieceBytes);
+  const { least, most } = pieceLimits;
+  const durations = Object.entries({ prepareTimeout, commitTimeout, retry });
+  return [
+    ...(piece < least || piece > most ? [{ path: ["pieceBytes"], message: `must be between ${formatBytes(least)} and ${formatBytes(most)}` }] : []),
+    ...(parseBytes(sectionBytes) < piece ? [{ path: ["sectionBytes"], message: "must be at least as large as `pieceBytes`" }] : []),
+    ...durations.filter(([, text]) => parseDuration(text) === 0).map(([name]) => ({ path: [name], message: "must be longer than nothing" })),
+  ];
+}
 
 /** The compressor a policy names for a file, `none` if no rule fits. */
 export function compressorFor({ compress }: Policy, fileName: string): string {

@@ -93,9 +93,8 @@ export const siteSchema = {
     include: {
       type: "array",
       items: { type: "string", minLength: 1, maxLength: 1024, description: "A pattern like `docs/**`." },
-      minItems: 1,
-      default: ["**"],
-      description: "What belongs to the site.",
+      default: [],
+      description: "What belongs to the site. Empty: everything.",
     },
     exclude: {
       type: "array",

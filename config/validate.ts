@@ -3,7 +3,7 @@ import { Ajv } from "ajv";
 import type { ValidateFunction } from "ajv";
 import { failure } from "distributary/sdk";
 import type { Infer, Schema } from "distributary/sdk";
-import { deepFreeze, plainCopy, TooMuch } from "./copy.ts";
+import { TooMuch, deepFreeze, isPlainObject, plainCopy } from "./copy.ts";
 import { formats } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 import { problemsOf } from "./problems-of.ts";
@@ -80,11 +80,10 @@ interface Place {
 function settle(schema: Schema, value: unknown, place: Place): unknown {
   const inside = (key: string | number): Place => ({ ...place, path: [...place.path, key] });
   if (schema.type === "array" && Array.isArray(value)) return value.map((item, at) => settle(schema.items, item, inside(at)));
-  if (schema.type === "object" && typeof value === "object" && value !== null) {
-    const schemaOf = (key: string) => ("properties" in schema ? schema.properties[key] : schema.additionalProperties);
+  if (schema.type === "object" && isPlainObject(value)) {
     const entries = Object.entries(value).map(([key, item]) => {
-      const inner = schemaOf(key);
-      return [key, inner === undefined || item === undefined ? item : settle(inner, item, inside(key))] as const;
+      const inner = "properties" in schema ? schema.properties[key] : schema.additionalProperties;
+      return [key, inner === undefined ? item : settle(inner, item, inside(key))] as const;
     });
     return Object.fromEntries(entries);
   }

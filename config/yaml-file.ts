@@ -48,7 +48,7 @@ export class YamlFile {
       throw new ConfigError(file, [{ where: file, message: `it is longer than ${longestFileBytes} bytes` }]);
     }
     // The library looks for repeated keys in quadratic time.
-    this.#document = parseDocument(text, { version: "1.2", uniqueKeys: false, prettyErrors: false, lineCounter: this.#lines, logLevel: "silent" });
+    this.#document = parseDocument(text, { version: "1.2", uniqueKeys: false, prettyErrors: false, lineCounter: this.#lines, logLevel: "error" });
     this.#checkSyntax();
     this.value = this.#read(this.#document.contents, { path: [], depth: 0, isAliased: false });
     if (this.#problems.length > 0) throw new ConfigError(file, this.#problems);

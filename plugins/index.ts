@@ -4,7 +4,10 @@ interface PluginModule {
   readonly default: Plugin;
 }
 
-/** Brings the plugins that come with Distributary, by name. Each is loaded when it is asked for, so a thread loads what it needs. */
+/**
+ * Brings the plugins that come with Distributary, by name.
+ * Each is loaded when it is asked for, so a thread loads only what it needs.
+ */
 export const builtInPlugins: Readonly<Record<string, () => Promise<PluginModule>>> = {
   "aes-256-gcm": () => plugin(import("./aes-256-gcm/index.ts")),
   brotli: () => plugin(import("./brotli/index.ts")),
@@ -19,7 +22,10 @@ export const builtInPlugins: Readonly<Record<string, () => Promise<PluginModule>
   zstd: () => plugin(import("./zstd/index.ts")),
 };
 
-/** A plugin of certain options is no `Plugin` of any options to the compiler: only who checked options against its schema may pass them. */
+/**
+ * To the compiler a plugin of certain options is no plugin of any options, and rightly so: only who checked options
+ * against its schema may pass them. The kernel does.
+ */
 function plugin(module: Promise<{ readonly default: { readonly name: string } }>): Promise<PluginModule> {
   return module as Promise<PluginModule>;
 }

@@ -61,10 +61,10 @@ export const errorCodes = {
   DIST_ERR_STORE_NUMBER: { text: "{value} in the database is too large to be a number without loss" },
   DIST_ERR_STORE_LEDGER: { text: "ledger '{path}' was changed at record {record}: {problem}", hint: "restore the file from a backup; what follows that record cannot be trusted" },
   DIST_ERR_AUTH_AUTHORITY: { text: "the authority in '{path}' cannot be used: {problem}", hint: "restore it from a backup; a new one means that every node enrols again" },
-  DIST_ERR_AUTH_TOKEN: { text: "the join token is refused: {problem}", hint: "make a new one with `distributary token`", status: 401 },
+  DIST_ERR_AUTH_TOKEN: { text: "the join token is refused: {problem}", hint: "make a new one with `distributary token`", status: 403 },
   DIST_ERR_AUTH_PIN: { text: "{host}:{port} is not the control of this join token: {problem}", hint: "check the address; if it is right, somebody stands between" },
   DIST_ERR_AUTH_REQUEST: { text: "the request for a certificate is refused: {problem}", status: 400 },
-  DIST_ERR_AUTH_REFUSED: { text: "{peer} at {host}:{port}: {problem}", status: 401 },
+  DIST_ERR_AUTH_REFUSED: { text: "{peer} at {host}:{port}: {problem}", status: 502 },
   DIST_ERR_AUTH_IDENTITY: { text: "the identity in '{path}' cannot be used: {problem}", hint: "enrol this node again with a new join token" },
   DIST_ERR_LINK_PORT: { text: "cannot listen on {address}:{port}: {problem}", hint: "choose another port, or stop what uses this one" },
   DIST_ERR_LINK_BODY: { text: "a request's body is refused: {problem}", status: 413 },
@@ -74,6 +74,15 @@ export const errorCodes = {
   DIST_ERR_ASSIGNMENT_KEY: { text: "site '{site}': there is no key for the data of assignment {serial}" },
   DIST_ERR_POLICY_REFUSED: { text: "site '{site}': this node's own policy refuses it: {reason}", hint: "the file named by `agent.policy` on the node says what is allowed there", status: 403 },
   DIST_ERR_SERVE_FAILED: { text: "site '{site}' is switched, but its server did not follow: {problem}" },
+  DIST_ERR_SITE_UNKNOWN: { text: "there is no site '{site}'", hint: "known: {known}; `distributary apply` declares sites", status: 404 },
+  DIST_ERR_NODE_UNKNOWN: { text: "there is no node '{node}'", status: 404 },
+  DIST_ERR_JOB_UNKNOWN: { text: "there is no job '{job}'", status: 404 },
+  DIST_ERR_JOB_REFUSED: { text: "the job is refused: {reason}", status: 409 },
+  DIST_ERR_JOB_NOTHING_PREPARED: { text: "site '{site}' has nothing prepared to commit", hint: "publish first; with `commit: auto` in the policy it goes live by itself", status: 409 },
+  DIST_ERR_JOB_NOTHING_LIVE: { text: "site '{site}' has no version to {action}", hint: "publish it first", status: 409 },
+  DIST_ERR_JOB_NO_NODES: { text: "group '{group}' of site '{site}' has no nodes", hint: "enrol nodes with `distributary token` and name them in the group, or let the group match their labels", status: 409 },
+  DIST_ERR_JOB_TOO_LATE: { text: "job '{job}' is {phase} and cannot be aborted any more", status: 409 },
+  DIST_ERR_CHECKPOINT_UNKNOWN: { text: "site '{site}' has no checkpoint '{checkpoint}'", hint: "known: {known}", status: 404 },
 } as const satisfies Record<`DIST_ERR_${string}`, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -55,7 +55,7 @@ function openSection(
 ) {
   const sizes = new Map((base?.manifest ?? []).flatMap((entry) => (entry.type === "file" ? [[entry.path, entry.sizeBytes] as const] : [])));
   const data = pieces.content();
-  const { site, serial } = assignment.header;
+  const { site, serial, result } = assignment.header;
   const reader = new ContentReader(assignment, {
     data,
     base: (paths) => new JoinedFiles(io.disk, paths.map((path) => baseFile(path, base?.directory, sizes))),
@@ -64,7 +64,7 @@ function openSection(
     sealing: (name) => {
       if (name === "none") return undefined;
       if (key === undefined) throw failure("DIST_ERR_ASSIGNMENT_KEY", { site, serial });
-      return { cipher: kernel.usable("ciphers", name, io), key, bound: boundOf(site, serial) };
+      return { cipher: kernel.usable("ciphers", name, io), key, bound: boundOf(site, result) };
     },
   });
   return { reader, data };

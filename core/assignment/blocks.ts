@@ -23,7 +23,7 @@ export function* cutBlocks(chunks: Iterable<Uint8Array>, size = blockBytes): Ite
 export interface Sealing {
   readonly cipher: Cipher;
   readonly key: Uint8Array;
-  /** What every block is bound to: site and serial, so that none can stand in for another's. */
+  /** What every block is bound to, so that none can stand in for another's. */
   readonly bound: Uint8Array;
 }
 
@@ -77,7 +77,7 @@ export function plainBytes(part: Part, block: number): number {
   return Math.min(blockBytes, part.deltaBytes - block * blockBytes);
 }
 
-/** What the blocks of an assignment are bound to. */
-export function boundOf(site: string, serial: number): Uint8Array {
-  return Buffer.from(`distributary ${site} ${serial}`);
+/** What the blocks of an update are bound to: its site and the tree it makes. */
+export function boundOf(site: string, result: string): Uint8Array {
+  return Buffer.from(`distributary ${site} ${result}`);
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Command, Compressor, DeltaEngine, Disk, FileEntry } from "distributary/sdk";
+import type { Cipher, Command, Compressor, DeltaEngine, Disk, FileEntry } from "distributary/sdk";
 import { compareTrees } from "../content/compare.ts";
 import type { Changes } from "../content/compare.ts";
 import { createHasher } from "../content/hash.ts";
@@ -21,8 +21,8 @@ export interface Recipe {
   /** Name of the compressor for a path, or `none`. */
   compressorFor(path: string): string;
   compressor(name: string): Compressor;
-  /** With the cipher's name; absent: the data is not encrypted. */
-  readonly sealing?: Sealing & { readonly name: string };
+  /** Absent: the data is not encrypted. Each section gets a key of its own. */
+  readonly encryption?: { readonly name: string; readonly cipher: Cipher; readonly bound: Uint8Array; newKey(): Uint8Array };
   readonly pieceBytes: number;
   /** About how much data one section may hold. */
   readonly sectionBytes: number;
@@ -33,6 +33,8 @@ export interface Draft {
   readonly content: Pick<Header, "diskBytes" | "data" | "parts">;
   readonly commands: readonly Command[];
   readonly dataFile: string;
+  /** Of the data, if it is encrypted. */
+  readonly key: Uint8Array | undefined;
 }
 
 export interface Build {
@@ -65,14 +67,15 @@ export function buildUpdate(
   let done = 0;
   const sections = inSections(streams, recipe.sectionBytes).map((chosen, index) => {
     using data = new DataWriter(disk, join(directory, `data-${index + 1}`), recipe.pieceBytes);
-    const builder = new PartBuilder(disk, objects, recipe, data);
+    const key = recipe.encryption?.newKey();
+    const builder = new PartBuilder(disk, objects, recipe, data, key);
     const parts = chosen.map((stream, part) => {
       const built = builder.build(stream, part);
       done += built.sizeBytes;
       progress(done, total);
       return built;
     });
-    return { parts, data: data.finish(), dataFile: data.path, streams: chosen };
+    return { parts, data: data.finish(), dataFile: data.path, key, streams: chosen };
   });
   const last = sections.length - 1;
   const commands = sections.map((section, index) => {
@@ -85,10 +88,11 @@ export function buildUpdate(
     result: treeHash(target),
     changes,
     contentBytes: total,
-    sections: sections.map(({ parts, data, dataFile }, index) => ({
+    sections: sections.map(({ parts, data, dataFile, key }, index) => ({
       content: { diskBytes, data, parts },
       commands: commands[index] ?? [],
       dataFile,
+      key,
     })),
   };
 }
@@ -136,12 +140,15 @@ class PartBuilder {
   readonly #objects: ObjectStore;
   readonly #recipe: Recipe;
   readonly #data: DataWriter;
+  readonly #sealing: Sealing | undefined;
 
-  constructor(disk: Disk, objects: ObjectStore, recipe: Recipe, data: DataWriter) {
+  constructor(disk: Disk, objects: ObjectStore, recipe: Recipe, data: DataWriter, key: Uint8Array | undefined) {
     this.#disk = disk;
     this.#objects = objects;
     this.#recipe = recipe;
     this.#data = data;
+    const { encryption } = recipe;
+    if (encryption !== undefined && key !== undefined) this.#sealing = { cipher: encryption.cipher, bound: encryption.bound, key };
   }
 
   build(stream: Arrangement, index: number): Part {
@@ -163,19 +170,18 @@ class PartBuilder {
   }
 
   #pack(stream: Arrangement, index: number, into: DataWriter, engine: string, delta: Iterable<Uint8Array>): Part {
-    const { sealing } = this.#recipe;
     const compressor = stream.compressor === "none" ? undefined : this.#recipe.compressor(stream.compressor);
     const offset = into.sizeBytes;
     const blocks: [number, boolean][] = [];
     let deltaBytes = 0;
     for (const block of cutBlocks(delta)) {
-      const { bytes, compressed } = packBlock(block, { part: index, block: blocks.length, engine }, compressor, sealing);
+      const { bytes, compressed } = packBlock(block, { part: index, block: blocks.length, engine }, compressor, this.#sealing);
       into.write(bytes);
       blocks.push([bytes.length, compressed]);
       deltaBytes += block.length;
     }
     const base = engine === "whole" ? [] : stream.base.map(({ path }) => path);
-    const cipher = sealing?.name ?? "none";
+    const cipher = this.#recipe.encryption?.name ?? "none";
     const sizeBytes = totalBytes(stream.files);
     return { offset, engine, base, sizeBytes, deltaBytes, compressor: stream.compressor, cipher, blocks };
   }

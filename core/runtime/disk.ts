@@ -32,6 +32,7 @@ export const realDisk: Disk = {
   },
 
   list(path) {
+    if (fs.lstatSync(native(path)).isSymbolicLink()) throw systemError("ENOTDIR", "scandir", path);
     const names = fs.readdirSync(native(path));
     // Where Node met bytes that are not UTF-8, it gave this character for them.
     const isText = !names.some((name) => name.includes("\ufffd"));

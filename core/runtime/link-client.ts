@@ -114,12 +114,23 @@ function agentFor({ authority, key, certificate }: Credentials): Agent {
   });
 }
 
-async function* bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of response) yield chunk as Uint8Array;
-  } catch (error) {
-    throw signal.aborted ? signal.reason : broken(peer, "the connection ended in the middle of the answer", error);
-  }
+/** A body that lets go of its connection when it is left, even if it was never begun. */
+function bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
+  const iterator: AsyncIterator<Uint8Array> = {
+    async next() {
+      try {
+        return await chunks.next();
+      } catch (error) {
+        throw signal.aborted ? signal.reason : broken(peer, "the connection ended in the middle of the answer", error);
+      }
+    },
+    async return() {
+      response.destroy();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 async function reasonIn(response: IncomingMessage): Promise<string> {

@@ -21,7 +21,7 @@ function* walk(disk: Disk, path: string): Generator<string> {
   for (const entry of entries) {
     const type = disk.stat(entry)?.type;
     if (type === "directory") for (const name of disk.list(entry)) entries.push(`${entry}/${name}`);
-    if (type === "file" || type === "directory") yield entry;
+    if (type === "file" || type === "directory" || entry === path) yield entry;
   }
 }
 

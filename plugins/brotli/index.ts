@@ -42,12 +42,17 @@ function restore(block: Uint8Array, sizeBytes: number): Uint8Array {
   return buffer;
 }
 
+/** What node:zlib answers with `info`, which its types do not know. */
+interface Unpacked {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
 function decompress(stream: Uint8Array, sizeBytes: number): { buffer: Uint8Array; bytesRead: number } {
   const bounds = { maxOutputLength: Math.max(1, sizeBytes), chunkSize: chunkBytes(sizeBytes), info: true };
   try {
-    // With `info` node:zlib answers so; its types do not know.
-    const answer = brotliDecompressSync(stream, bounds) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
-    return { buffer: answer.buffer, bytesRead: answer.engine.bytesWritten };
+    const { buffer, engine } = brotliDecompressSync(stream, bounds) as unknown as Unpacked;
+    return { buffer, bytesRead: engine.bytesWritten };
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
   }
@@ -59,5 +64,5 @@ function chunkBytes(sizeBytes: number): number {
 }
 
 function damaged(problem: string, cause?: unknown): Error {
-  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "brotli", problem }, { cause });
+  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "brotli", problem }, cause === undefined ? {} : { cause });
 }

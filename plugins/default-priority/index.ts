@@ -13,8 +13,8 @@ export default definePlugin({
   options: {
     type: "object",
     properties: {
-      rank: weight(1000, "the rank an administrator gave; at 1000 one step outweighs all else while that sums to at most 61"),
-      recentlyLeader: weight(10, "having led the segment within the last day, the more the later"),
+      rank: weight(1000, "an administrator's rank; at 1000 a step outweighs all else while that sums to at most 61"),
+      recentlyLeader: weight(10, "having led the segment within the last day; the later, the more"),
       membersKnown: weight(5, "how many members of the segment it knows"),
       cpu: weight(5, "number and speed of its processors"),
       memory: weight(5, "its memory"),

@@ -29,8 +29,8 @@ function isNumber(value: unknown): value is number {
 }
 
 /**
- * 1,024 × log₂ of a whole number from 1 to 2⁵³, with straight lines between the powers of two. Math.log2 may differ in its
- * last digit between hosts; this cannot, since every step of it is exact.
+ * 1,024 × log₂ of a whole number from 1 to 2⁵³, with straight lines between the powers of two. Math.log2 may differ in
+ * its last digit between hosts; this cannot, since every step of it is exact.
  */
 function log1024(value: number): number {
   let power = 1;

@@ -20,8 +20,8 @@ const GiB = 2 ** 30;
 const TiB = 2 ** 40;
 
 /**
- * The weighted sum. Ranks reach 2,000 steps × 1,000 × weight 1,000, the eight other inputs 8 × weight 1,000 × 16,384: in all
- * 2,131,072,000, which is below 2³¹.
+ * The weighted sum. Ranks reach 2,000 steps × 1,000 × weight 1,000, the eight other inputs 8 × weight 1,000 × 16,384:
+ * in all 2,131,072,000, which is below 2³¹.
  */
 export function weigh(node: NodeFacts, weights: Weights): number {
   return (
@@ -47,7 +47,7 @@ function roundTripScore(roundTripMs: number | undefined): number {
   return scoreMax - logScore(roundTripMs, 1, 1_000);
 }
 
-/** Grows with every version of every site. Up to a sum of about 1,000 each single version makes a difference, later several do. */
+/** Grows with the versions of all sites: up to a sum of about 1,000 with every single one, then with several. */
 function contentScore(versions: NodeFacts["versions"]): number {
   if (typeof versions !== "object" || versions === null) return neutral;
   const most = 2 ** 24;

@@ -22,17 +22,22 @@ export default definePlugin({
 });
 
 function restore(block: Uint8Array, sizeBytes: number): Uint8Array {
-  const { buffer, bytesRead } = gunzip(block, sizeBytes);
+  const { buffer, bytesRead } = decompress(block, sizeBytes);
   if (bytesRead !== block.length) throw damaged("bytes follow its end");
   if (buffer.length !== sizeBytes) throw damaged(`it holds ${buffer.length} bytes, not ${sizeBytes}`);
   return buffer;
 }
 
-function gunzip(block: Uint8Array, sizeBytes: number): { buffer: Uint8Array; bytesRead: number } {
+/** What node:zlib answers with `info`, which its types do not know. */
+interface Unpacked {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+function decompress(block: Uint8Array, sizeBytes: number): { buffer: Uint8Array; bytesRead: number } {
   const bounds = { maxOutputLength: Math.max(1, sizeBytes), chunkSize: chunkBytes(sizeBytes), info: true };
   try {
-    // With `info` node:zlib answers so; its types do not know.
-    const { buffer, engine } = gunzipSync(block, bounds) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
+    const { buffer, engine } = gunzipSync(block, bounds) as unknown as Unpacked;
     return { buffer, bytesRead: engine.bytesWritten };
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
@@ -45,5 +50,5 @@ function chunkBytes(sizeBytes: number): number {
 }
 
 function damaged(problem: string, cause?: unknown): Error {
-  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "gzip", problem }, { cause });
+  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "gzip", problem }, cause === undefined ? {} : { cause });
 }

@@ -127,24 +127,50 @@ INLINE u32 samples(const u8 *p, v128_t mask, v128_t wanted) {
   return wasm_i8x16_bitmask(wasm_i8x16_eq(wasm_v128_and(x, mask), wanted));
 }
 
-__attribute__((export_name("build_index"))) u32 build_index(u32 from) {
+#ifndef PARTS
+#define PARTS 6
+#endif
+#ifndef PER
+#ifndef PER
+#ifndef PER
+#ifndef PER
+#define PER 512
+#endif
+#endif
+#endif
+#endif
+static u64 staged[1<<PARTS][PER];
+static u32 n_staged[1<<PARTS];
+static __attribute__((noinline)) void insert(u32 part) {
+  const u32 tag_mask = ~0u << position_bits;
+  for (u32 i = 0; i < n_staged[part]; i++) {
+    u64 s = staged[part][i];
+    u64 *bucket = (u64*)table + (u32)(s >> 32);
+    *bucket = *bucket << 32 | (u32)s;
+  }
+  n_staged[part] = 0;
+}
+__attribute__((export_name("build_index"))) u32 build_index(u32 from, u32 to) {
   const v128_t mask = wasm_i8x16_splat(rate), wanted = wasm_i8x16_splat(rate & 0x15);
-  const u32 tag_mask = position_bits > 31 ? 0 : ~0u << position_bits;
+  const u32 tag_mask = ~0u << position_bits;
   u32 count = 0;
+  indexed = 1;
   if (base_size < HASHED + 16) return 0;
-  for (u32 p = from; p + HASHED + 16 <= base_size; p += 16) {
+  u32 stop = min(to, base_size - HASHED - 15);
+  u32 part_shift = 64 - bucket_shift > PARTS ? 64 - bucket_shift - PARTS : 0;
+  for (u32 p = from; p < stop; p += 16) {
     u32 m = samples(base + p, mask, wanted);
     while (m) {
       u32 q = p + __builtin_ctz(m);
       m &= m - 1;
       u64 h = hash(base + q);
-      u32 *bucket = table + (h >> bucket_shift) * 2;
-      bucket[1] = bucket[0];
-      bucket[0] = (q + 1) | ((u32)h & tag_mask);
+      u32 b = h >> bucket_shift, part = b >> part_shift;
+      staged[part][n_staged[part]++] = (u64)b << 32 | ((q + 1) | ((u32)h & tag_mask));
+      if (n_staged[part] == PER) insert(part);
       count++;
     }
   }
-  indexed = 1;
+  if (to >= base_size) for (u32 i = 0; i < 1<<PARTS; i++) insert(i);
   return count;
 }
 
@@ -239,6 +265,8 @@ INLINE int on_diagonal(u32 x, long d, struct match *best, u32 *limit) {
   u32 back = backward(target + x, base + p, min(x - at, (u32)p));
   u32 length = back + forward(target + x, base + p, min(target_end - x, base_loaded - (u32)p));
   if (length <= best->length) return 0;
+  const u32 gap = x - back - at;
+  if (!indexed && gap > 16 && length < 32 * gap) return -1;
   best->start = x - back, best->length = length, best->diagonal = d;
   if (length >= STRONG) return 1;
   if (*limit > x + AHEAD) *limit = x + AHEAD;
@@ -248,16 +276,17 @@ INLINE int on_diagonal(u32 x, long d, struct match *best, u32 *limit) {
 // Finds the next match at or after `at`; its length is 0 if there is none.
 static int search(struct match *best) {
   const u32 tag_mask = ~0u << position_bits, position_mask = ~tag_mask;
-  u32 limit = target_end, here_rate = rate;
+  u32 limit = target_end;
   v128_t mask = wasm_i8x16_splat(rate);
   const v128_t wanted = wasm_i8x16_splat(rate & 0x15);
   best->length = 0;
   u32 x = at;
   for (; x < limit; x += 16) {
-    if (on_diagonal(x, diagonal, best, &limit)) return DONE;
-    if (other_diagonal != diagonal && on_diagonal(x, other_diagonal, best, &limit)) return DONE;
+    int found = on_diagonal(x, diagonal, best, &limit);
+    if (!found && other_diagonal != diagonal) found = on_diagonal(x, other_diagonal, best, &limit);
+    if (found) return found < 0 ? NEEDS_INDEX : DONE;
     if (!indexed) {
-      if (x - at >= UNINDEXED_GAP && base_size >= HASHED + 16) return NEEDS_INDEX;
+      if (x - at >= UNINDEXED_GAP ) return NEEDS_INDEX;
       continue;
     }
     if (x + HASHED + 16 > target_end) continue;

@@ -19,7 +19,7 @@ export function cipherKit(vectors: readonly CipherVector[] = []): Kit<Cipher> {
   return { name: "cipher", cases: [...cases, ...vectors.map(knownAnswer)] };
 }
 
-/** Holds a cipher to its contract: `testCipher("aes-256-gcm", () => recordingHost(plugin).ciphers.get("aes-256-gcm"))`. */
+/** Holds a cipher to its contract: `testCipher("my-cipher", () => recordingHost(plugin).ciphers.get("my-cipher"))`. */
 export function testCipher(name: string, create: () => Cipher, vectors: readonly CipherVector[] = []): void {
   runKit(cipherKit(vectors), name, create);
 }
@@ -71,7 +71,9 @@ const cases: readonly CipherCase[] = [
       const { cipher, key, nonce, bound } = example(create);
       const plain = textBytes(256);
       const sealed = Buffer.from(cipher.seal(key, nonce, plain, bound));
-      for (let start = 0; start + 8 <= plain.length; start++) assert.ok(!sealed.includes(Buffer.from(plain.subarray(start, start + 8))));
+      for (let start = 0; start + 8 <= plain.length; start++) {
+        assert.ok(!sealed.includes(Buffer.from(plain.subarray(start, start + 8))));
+      }
     },
   },
   {
@@ -85,7 +87,8 @@ const cases: readonly CipherCase[] = [
         cipher.seal(key, withBitFlipped(nonce, 3), plain, bound),
         cipher.seal(key, withBitFlipped(nonce, nonce.length * 8 - 1), plain, bound),
       ];
-      const parts = variants.flatMap((sealed) => [0, 16, 32, 48].map((start) => hex(sealed.subarray(start, start + 16))));
+      const starts = [0, 16, 32, 48];
+      const parts = variants.flatMap((sealed) => starts.map((start) => hex(sealed.subarray(start, start + 16))));
       assert.equal(new Set(parts).size, parts.length);
     },
   },
@@ -97,7 +100,8 @@ const cases: readonly CipherCase[] = [
       for (const part of ["key", "nonce", "sealed", "bound"] as const) {
         for (let bit = 0; bit < parts[part].length * 8; bit++) {
           const changed = { ...parts, [part]: withBitFlipped(parts[part], bit) };
-          assert.throws(() => cipher.open(changed.key, changed.nonce, changed.sealed, changed.bound), `bit ${bit} of ${part}`);
+          const open = () => cipher.open(changed.key, changed.nonce, changed.sealed, changed.bound);
+          assert.throws(open, `bit ${bit} of ${part}`);
         }
       }
     },
@@ -109,7 +113,8 @@ const cases: readonly CipherCase[] = [
       const sealed = cipher.seal(key, nonce, plain, bound);
       for (let length = 0; length < sealed.length; length++) {
         assert.throws(() => cipher.open(key, nonce, sealed.subarray(0, length), bound), `cut to ${length}`);
-        assert.throws(() => cipher.open(key, nonce, sealed.subarray(sealed.length - length), bound), `the last ${length}`);
+        const end = sealed.subarray(sealed.length - length);
+        assert.throws(() => cipher.open(key, nonce, end, bound), `the last ${length}`);
       }
       for (const extended of [[sealed, Uint8Array.of(0)], [Uint8Array.of(0), sealed], [sealed, sealed]]) {
         assert.throws(() => cipher.open(key, nonce, Buffer.concat(extended), bound));
@@ -121,7 +126,8 @@ const cases: readonly CipherCase[] = [
     check(create) {
       const { cipher, key, nonce, plain, bound } = example(create);
       const sealed = cipher.seal(key, nonce, plain, bound);
-      for (const other of [bound.subarray(0, 0), bound.subarray(1), bound.subarray(0, -1), Buffer.concat([bound, Uint8Array.of(0)])]) {
+      const longer = Buffer.concat([bound, Uint8Array.of(0)]);
+      for (const other of [bound.subarray(0, 0), bound.subarray(1), bound.subarray(0, -1), longer]) {
         assert.throws(() => cipher.open(key, nonce, sealed, other));
       }
       assert.throws(() => cipher.open(key, nonce, Buffer.concat([bound.subarray(-1), sealed]), bound.subarray(0, -1)));
@@ -152,7 +158,8 @@ const cases: readonly CipherCase[] = [
       const sealedBefore = Uint8Array.from(sealed);
       const opened = cipher.open(key, nonce, sealed, bound);
       const before = example(create);
-      for (const part of ["key", "nonce", "plain", "bound"] as const) assertSame({ key, nonce, plain, bound }[part], before[part]);
+      const after = { key, nonce, plain, bound };
+      for (const part of ["key", "nonce", "plain", "bound"] as const) assertSame(after[part], before[part]);
       assertSame(sealed, sealedBefore);
       for (const argument of [plain, sealed]) argument.fill(0);
       assertSame(opened, before.plain);

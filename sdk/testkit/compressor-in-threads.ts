@@ -25,14 +25,15 @@ export const compressorInThreadsKit: Kit<CompressorModule> = {
   ],
 };
 
-/** Holds a compressor to its contract in threads. `module` is the URL of the plugin: `import.meta.resolve("./index.ts")`. */
+/** Holds a compressor to its contract in threads. `module` is the URL of the file that exports its plugin. */
 export function testCompressorInThreads(name: string, module: string): void {
   runKit(compressorInThreadsKit, name, () => ({ name, module }));
 }
 
 async function inThread(subject: CompressorModule, seed: number, compressed?: Uint8Array): Promise<Uint8Array> {
   // Beside this file, and compiled like it.
-  const script = new URL(import.meta.url.endsWith(".ts") ? "./compressor-thread.ts" : "./compressor-thread.js", import.meta.url);
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const script = new URL(`./compressor-thread.${extension}`, import.meta.url);
   const worker = new Worker(script, { workerData: { ...subject, seed, compressed } });
   const ended = new AbortController();
   worker.once("exit", () => ended.abort(new Error("the thread ended without an answer")));

@@ -4,8 +4,16 @@ import type { Plugin } from "distributary/sdk";
 import { recordingHost } from "./recording-host.ts";
 import { textBytes } from "./sample-bytes.ts";
 
-/** The thread of `compressorInThreadsKit`: answers with a compressed block, or with the block it restored. */
-const { name, module, seed, compressed } = workerData as { name: string; module: string; seed: number; compressed?: Uint8Array };
+interface Task {
+  readonly name: string;
+  readonly module: string;
+  readonly seed: number;
+  /** What another thread made of the same block; absent if it is to be compressed. */
+  readonly compressed?: Uint8Array;
+}
+
+// The thread of `compressorInThreadsKit`: answers with a compressed block, or with the block it restored.
+const { name, module, seed, compressed } = workerData as Task;
 const { default: plugin } = (await import(module)) as { default: Plugin };
 const compressor = recordingHost(plugin).compressors.get(name);
 const block = textBytes(300_000, seed);

@@ -10,4 +10,5 @@ export { pluginKit, testPlugin } from "./plugin.ts";
 export type { PluginSubject } from "./plugin.ts";
 export { priorityKit, testPriority } from "./priority.ts";
 export { RecordingHost, recordingHost } from "./recording-host.ts";
+export { readOptions } from "./read-options.ts";
 export { noiseBytes, sequence, textBytes, withBitFlipped } from "./sample-bytes.ts";

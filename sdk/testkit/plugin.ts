@@ -42,7 +42,8 @@ export const pluginKit: Kit<PluginSubject> = {
       check(create) {
         const { roles = ["agent"], platforms = ["linux"] } = create().plugin;
         assert.ok(roles.length > 0 && roles.every((role) => ["control", "agent"].includes(role)), roles.join(", "));
-        assert.ok(platforms.length > 0 && platforms.every((platform) => knownPlatforms.includes(platform)), platforms.join(", "));
+        const areKnown = platforms.every((platform) => knownPlatforms.includes(platform));
+        assert.ok(platforms.length > 0 && areKnown, platforms.join(", "));
       },
     },
     {
@@ -56,7 +57,8 @@ export const pluginKit: Kit<PluginSubject> = {
       async check(create) {
         const { plugin, options } = create();
         const answers: unknown[] = [];
-        await using _host = recordingHost({ ...plugin, setup: (host, read) => void answers.push(plugin.setup(host, read)) }, options);
+        const setup: Plugin["setup"] = (host, read) => void answers.push(plugin.setup(host, read));
+        await using _host = recordingHost({ ...plugin, setup }, options);
         assert.deepEqual(answers, [undefined]);
       },
     },
@@ -102,7 +104,9 @@ export const pluginKit: Kit<PluginSubject> = {
         await using first = setUp(subject);
         await using second = setUp(subject);
         for (const kind of providerKinds) {
-          for (const name of first[kind].names()) assert.notEqual(first[kind].get(name), second[kind].get(name), `${kind} ${name}`);
+          for (const name of first[kind].names()) {
+            assert.notEqual(first[kind].get(name), second[kind].get(name), `${kind} ${name}`);
+          }
         }
       },
     },

@@ -24,7 +24,8 @@ const full = {
 } as const satisfies Required<NodeFacts>;
 
 const absurd: readonly unknown[] = [
-  NaN, Infinity, -Infinity, -1, -0, 0, 0.5, 1e-320, 1e308, 2 ** 31, 2 ** 53, -(2 ** 53), "9", "", null, undefined, true, {}, [], 7n,
+  NaN, Infinity, -Infinity, -1, -0, 0, 0.5, 1e-320, 1e308, 2 ** 31, 2 ** 53, -(2 ** 53),
+  "9", "", null, undefined, true, {}, [], 7n,
 ];
 
 /** What every priority must keep. */
@@ -64,8 +65,8 @@ export const priorityKit: Kit<Priority> = {
     {
       title: "copes with very many sites",
       check(create) {
-        const versions = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`site-${index}`, Number.MAX_SAFE_INTEGER]));
-        assertInRange(create().of({ ...full, versions }));
+        const sites = Array.from({ length: 10_000 }, (_, index) => [`site-${index}`, Number.MAX_SAFE_INTEGER]);
+        assertInRange(create().of({ ...full, versions: Object.fromEntries(sites) as Record<string, number> }));
       },
     },
     {
@@ -76,7 +77,8 @@ export const priorityKit: Kit<Priority> = {
           const ranks = [-(2 ** 53), -1_000, -10, -2, -1, 0, 1, 2, 3, 10, 100, 1_000, 2 ** 31, 2 ** 53];
           const priorities = ranks.map((rank) => priority.of({ ...base, rank }));
           assert.deepEqual(priorities, priorities.toSorted((a, b) => a - b));
-          assert.ok(priority.of({ ...base, rank: 10 }) > priority.of({ ...base, rank: 0 }), "rank 10 is not above rank 0");
+          const [unranked, ranked] = [priority.of({ ...base, rank: 0 }), priority.of({ ...base, rank: 10 })];
+          assert.ok(ranked > unranked, "rank 10 is not above rank 0");
         }
       },
     },
@@ -112,7 +114,7 @@ export const priorityKit: Kit<Priority> = {
   ],
 };
 
-/** Holds a priority to its contract: `testPriority("default", () => recordingHost(plugin).priorities.get("default"))`. */
+/** Holds a priority to its contract: `testPriority("mine", () => recordingHost(plugin).priorities.get("mine"))`. */
 export function testPriority(name: string, create: () => Priority): void {
   runKit(priorityKit, name, create);
 }

@@ -4,7 +4,8 @@ import type { Infer, ObjectSchema, Plugin, Schema } from "distributary/sdk";
 
 /** What a plugin's `setup` gets for `given`: checked, with defaults, frozen. Throws DIST_ERR_OPTIONS_INVALID. */
 export function readOptions<Options extends ObjectSchema>(plugin: Plugin<Options>, given: object): Infer<Options> {
-  const refuse = (problems: string) => failure("DIST_ERR_OPTIONS_INVALID", { owner: `plugin '${plugin.name}'`, problems });
+  const owner = `plugin '${plugin.name}'`;
+  const refuse = (problems: string) => failure("DIST_ERR_OPTIONS_INVALID", { owner, problems });
   const ajv = new Ajv({ useDefaults: true, allErrors: true, validateFormats: false });
   const options: unknown = structuredClone(given);
   const schema = closed(plugin.options ?? { type: "object", properties: {} });

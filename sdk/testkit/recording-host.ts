@@ -1,7 +1,7 @@
 import { DistributaryError, failure } from "distributary/sdk";
 import type {
-  CliCommand, Contributions, DeltaEngine, Cipher, Compressor, HookArguments, HookFacade, HookName, Host, Interpreter, Log,
-  Migration, ObjectSchema, Plugin, Priority, Route, Transport, stages,
+  Cipher, CliCommand, Compressor, Contributions, DeltaEngine, HookArguments, HookFacade, HookName, Host, Interpreter,
+  Log, Migration, ObjectSchema, Plugin, Priority, Route, Transport, stages,
 } from "distributary/sdk";
 import { readOptions } from "./read-options.ts";
 
@@ -119,21 +119,21 @@ export class RecordingHost implements Host, AsyncDisposable {
     this.id = id;
   }
 
-  /** Everything registered, like `compressor gzip` and `hook started`, in a fixed order. */
+  /** Everything registered, like `compressors gzip` and `hooks started`, in a fixed order. */
   contributions(): string[] {
     const { deltas, compressors, ciphers, transports, priorities, interpreters, routes, commands, migrations } = this;
     const kinds = { deltas, compressors, ciphers, transports, priorities, interpreters, routes, commands, migrations };
-    const named = Object.entries(kinds).flatMap(([kind, recorded]) => recorded.names().map((name) => `${kind} ${name}`));
-    return [...named, ...Object.entries(this.hooks).flatMap(([name, { taps }]) => taps.map(() => `hooks ${name}`))];
+    return [
+      ...Object.entries(kinds).flatMap(([kind, recorded]) => recorded.names().map((name) => `${kind} ${name}`)),
+      ...Object.entries(this.hooks).flatMap(([name, { taps }]) => taps.map(() => `hooks ${name}`)),
+    ];
   }
 
-  error(what: string, message: string, traits: { retryable?: boolean; hint?: string; cause?: unknown } = {}): DistributaryError {
-    return new DistributaryError(`${this.id.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_ERR_${what}`, message, traits);
-  }
+  // Functions, not methods: a plugin may take them out of the host, `setup({ defer })`.
+  readonly error: Host["error"] = (what, message, traits = {}) =>
+    new DistributaryError(`${this.id.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_ERR_${what}`, message, traits);
 
-  defer(dispose: () => void | Promise<void>): void {
-    this.#disposals.defer(dispose);
-  }
+  readonly defer: Host["defer"] = (dispose) => this.#disposals.defer(dispose);
 
   /** Ends start-up: what is registered from now on is refused. */
   freeze(): void {
@@ -162,10 +162,14 @@ export class RecordingHost implements Host, AsyncDisposable {
 }
 
 /**
- * Sets a plugin up as the kernel would and gives out what it registered: `recordingHost(gzip).compressors.get("gzip")`.
- * `options` are as in a configuration; defaults are filled in. Throws DIST_ERR_OPTIONS_INVALID, and what `setup` throws.
+ * Sets a plugin up as the kernel would and gives out what it registered:
+ * `recordingHost(gzip).compressors.get("gzip")`. `options` are as in a configuration; defaults are filled in.
+ * Throws DIST_ERR_OPTIONS_INVALID, and what `setup` throws.
  */
-export function recordingHost<Options extends ObjectSchema>(plugin: Plugin<Options>, options: object = {}): RecordingHost {
+export function recordingHost<Options extends ObjectSchema>(
+  plugin: Plugin<Options>,
+  options: object = {},
+): RecordingHost {
   const host = new RecordingHost(plugin.name);
   plugin.setup(host, readOptions(plugin, options));
   host.freeze();

@@ -54,7 +54,8 @@ function childProblems(schema: Schema, at: string): string[] {
 function defaultProblems(schema: Schema, at: string): string[] {
   if (schema.default === undefined) return [];
   const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true, useDefaults: true });
-  return ajv.validate(schema, structuredClone(schema.default)) ? [] : [`${at}: its default ${ajv.errorsText(ajv.errors, { dataVar: "" })}`];
+  if (ajv.validate(schema, structuredClone(schema.default))) return [];
+  return [`${at}: its default ${ajv.errorsText(ajv.errors, { dataVar: "" }).trim()}`];
 }
 
 function formatProblems(schema: Schema, at: string): string[] {

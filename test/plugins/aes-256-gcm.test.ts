@@ -6,6 +6,9 @@ const create = () => recordingHost(aes256gcm).ciphers.get("aes-256-gcm");
 const key = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
 const nonce = "cafebabefacedbaddecaf888";
 
+const cannotOpen = expect.objectContaining({ code: "DIST_ERR_CIPHER_OPEN", cause: expect.any(Error) as Error });
+const assertionFailed = expect.objectContaining({ code: "ERR_ASSERTION" });
+
 testPlugin(aes256gcm);
 testCipher("aes-256-gcm", create, [
   {
@@ -52,12 +55,12 @@ describe("aes-256-gcm", () => {
       () => cipher.open(k.subarray(1), n, sealed, bound),
       () => cipher.open(k, n.subarray(1), sealed, bound),
     ]) {
-      expect(open).toThrow(expect.objectContaining({ code: "DIST_ERR_CIPHER_OPEN", cause: expect.any(Error) as Error }));
+      expect(open).toThrow(cannotOpen);
     }
   });
 
   it("takes a wrong length when sealing for the programmer's mistake that it is", () => {
-    expect(() => cipher.seal(k, n.subarray(1), bound, bound)).toThrow(expect.objectContaining({ code: "ERR_ASSERTION" }));
-    expect(() => cipher.seal(k.subarray(1), n, bound, bound)).toThrow(expect.objectContaining({ code: "ERR_ASSERTION" }));
+    expect(() => cipher.seal(k, n.subarray(1), bound, bound)).toThrow(assertionFailed);
+    expect(() => cipher.seal(k.subarray(1), n, bound, bound)).toThrow(assertionFailed);
   });
 });

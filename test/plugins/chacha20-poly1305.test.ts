@@ -6,6 +6,9 @@ const create = () => recordingHost(chacha20poly1305).ciphers.get("chacha20-poly1
 const sunscreen =
   "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
 
+const cannotOpen = expect.objectContaining({ code: "DIST_ERR_CIPHER_OPEN", cause: expect.any(Error) as Error });
+const assertionFailed = expect.objectContaining({ code: "ERR_ASSERTION" });
+
 testPlugin(chacha20poly1305);
 testCipher("chacha20-poly1305", create, [
   {
@@ -35,11 +38,11 @@ describe("chacha20-poly1305", () => {
       () => cipher.open(key.subarray(1), nonce, sealed, bound),
       () => cipher.open(key, nonce.subarray(1), sealed, bound),
     ]) {
-      expect(open).toThrow(expect.objectContaining({ code: "DIST_ERR_CIPHER_OPEN", cause: expect.any(Error) as Error }));
+      expect(open).toThrow(cannotOpen);
     }
   });
 
   it("refuses the shorter nonces that node:crypto would fill with zeros", () => {
-    expect(() => cipher.seal(key, nonce.subarray(0, 8), bound, bound)).toThrow(expect.objectContaining({ code: "ERR_ASSERTION" }));
+    expect(() => cipher.seal(key, nonce.subarray(0, 8), bound, bound)).toThrow(assertionFailed);
   });
 });

@@ -1,8 +1,12 @@
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { noiseBytes, recordingHost, testCompressor, testCompressorInThreads, testPlugin, textBytes } from "distributary/testkit";
+import {
+  noiseBytes, recordingHost, testCompressor, testCompressorInThreads, testPlugin, textBytes,
+} from "distributary/testkit";
 import zstd from "../../plugins/zstd/index.ts";
 import { expectDamaged } from "./expect-damaged.ts";
+
+const optionsInvalid = expect.objectContaining({ code: "DIST_ERR_OPTIONS_INVALID" });
 
 testPlugin(zstd);
 testCompressor("zstd", () => recordingHost(zstd).compressors.get("zstd"));
@@ -40,13 +44,14 @@ describe("zstd", () => {
 
   it("refuses a level out of range", () => {
     for (const level of [0, 20, 2.5]) {
-      expect(() => recordingHost(zstd, { level })).toThrow(expect.objectContaining({ code: "DIST_ERR_OPTIONS_INVALID" }));
+      expect(() => recordingHost(zstd, { level })).toThrow(optionsInvalid);
     }
   });
 
   it("says what is wrong with a block, and what zstd said", () => {
     const compressed = compress(text);
-    expect(expectDamaged("zstd", () => decompress(compressed.subarray(0, -1), text.length)).cause).toBeInstanceOf(Error);
+    const cut = expectDamaged("zstd", () => decompress(compressed.subarray(0, -1), text.length));
+    expect(cut.cause).toBeInstanceOf(Error);
     expectDamaged("zstd", () => decompress(compressed, text.length + 1));
     expectDamaged("zstd", () => decompress(Buffer.concat([compressed, compressed]), text.length));
   });

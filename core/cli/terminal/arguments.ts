@@ -29,9 +29,6 @@ export function readArguments(command: Command, args: readonly string[], program
     takeOption(command, token, raw, usage);
   }
   takePositionals(command, rest, raw, usage);
-  for (const [name, schema] of Object.entries(command.options.properties)) {
-    if (schema.type === "array" && schema.default === undefined && !raw.has(name)) raw.set(name, []);
-  }
   const checked = compileSchema(command.options, { directory: process.cwd() })(Object.fromEntries(raw));
   if (!checked.ok) throw usage(checked.problems.map((problem) => say(command, problem)).join("; "));
   return { help: false, values: checked.value };

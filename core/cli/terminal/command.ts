@@ -3,7 +3,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** What a command gets. */
 export interface CommandContext<Values> {
-  /** Options and positionals: checked, with their defaults, and frozen. Lists that were not given are empty. */
+  /** Options and positionals: checked, with their defaults, and frozen. */
   readonly values: Values;
   readonly terminal: Terminal;
   /** Writes a line to standard output. */
@@ -53,13 +53,20 @@ export const configOption = {
   description: "The configuration file.",
 } as const;
 
+const rawArguments = {
+  type: "array",
+  items: { type: "string" },
+  default: [],
+  description: "Its arguments; its options stand behind `--`.",
+} as const;
+
 /** A command that a plugin brought; it takes its arguments as they are. */
 export function pluginCommand(name: string, { description, run }: CliCommand): Command {
   return defineCommand({
     name,
     summary: description,
-    options: { type: "object", properties: { args: { type: "array", items: { type: "string" }, description: "Its arguments; options stand behind `--`." } } },
+    options: { type: "object", properties: { args: rawArguments } },
     positionals: ["args"],
-    run: ({ values, print }) => run(values.args ?? [], print),
+    run: ({ values, print }) => run(values.args, print),
   });
 }

@@ -62,7 +62,7 @@ function placeOf(name: string, schema: Schema | undefined, isRequired: boolean):
 
 function flagLine(name: string, schema: Schema, letter: string | undefined): string {
   const isOn = schema.type === "boolean" && schema.default === true;
-  const flag = isOn ? flagOf(name).replace("--", "--no-") : flagOf(name);
+  const flag = isOn ? flagOf(name).replace("--", "--[no-]") : flagOf(name);
   const value = schema.type === "boolean" ? "" : ` <${placeholder(schema)}>${schema.type === "array" ? "…" : ""}`;
   return `${letter === undefined ? "    " : `-${letter}, `}${flag}${value}`;
 }

@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
+import { realDisk } from "../../runtime/disk.ts";
 
 /** How bytes and names become durable; both throw if that failed. */
 export interface Syncs {
@@ -14,16 +14,9 @@ export interface Syncs {
 
 /** The operating system's. */
 export const kernelSyncs: Syncs = {
-  now(path) {
-    const handle = openSync(path, "r");
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-  },
+  now: (path) => realDisk.sync(path),
   async soon(path) {
-    await using handle = await open(path, "r");
+    await using handle = await open(path, process.platform === "win32" ? "r+" : "r");
     await handle.datasync();
   },
 };
@@ -192,11 +185,19 @@ export class DurableFiles extends NodeFS {
     };
     streams.write = (stream, bytes, offset, length, position) => {
       const path = files.realPath(stream.node);
-      if (isLog(path)) {
-        files.tryFSOperation(() => this.#refuseAfterFailure());
-        this.#logBytes += length;
-      } else inOrder();
-      return write(stream, bytes, offset, length, position);
+      if (!isLog(path)) {
+        inOrder();
+        return write(stream, bytes, offset, length, position);
+      }
+      files.tryFSOperation(() => this.#refuseAfterFailure());
+      this.#logBytes += length;
+      try {
+        return write(stream, bytes, offset, length, position);
+      } catch (error) {
+        // PostgreSQL would end here; PGlite hides that and goes on.
+        this.#fail(new Error(`${basename(path)} could not be written; is the disk full?`, { cause: error }));
+        throw error;
+      }
     };
     streams.setattr = (stream, attributes) => {
       inOrder();

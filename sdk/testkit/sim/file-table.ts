@@ -1,22 +1,4 @@
-/** A file, directory or symbolic link of a simulated file system, apart from its names. */
-export interface Inode {
-  readonly number: number;
-  readonly type: "file" | "directory" | "symlink";
-  readonly device: number;
-  readonly target: string;
-  mode: number;
-  uid: number;
-  gid: number;
-  mtimeMs: number;
-  ctimeMs: number;
-  /** How many names it has. */
-  links: number;
-  sizeBytes: number;
-  /** Of a file; with room to grow. */
-  bytes: Uint8Array;
-  /** Of a directory, by the name as the file system compares it. */
-  readonly names: Map<string, { readonly name: string; readonly inode: number }>;
-}
+import type { Inode } from "./inode.ts";
 
 export interface NameOf {
   readonly directory: number;

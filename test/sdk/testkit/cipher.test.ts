@@ -108,7 +108,8 @@ describe("the cipher kit", () => {
   }
 
   it("rejects one that is another cipher than it says", async () => {
-    const vector = { source: "a book", key: "00".repeat(32), nonce: "00".repeat(12), plain: "", bound: "", sealed: "00".repeat(16) };
+    const [key, nonce, sealed] = [32, 12, 16].map((size) => "00".repeat(size)) as [string, string, string];
+    const vector = { source: "a book", key, nonce, plain: "", bound: "", sealed };
     expect(await failedCases(cipherKit([vector]), () => good)).toEqual(["gives the answer of a book"]);
   });
 

@@ -25,7 +25,10 @@ const work = (begin: () => Disposable) => (host: Host) => {
 const saboteurs: Record<string, { plugin: Partial<Plugin>; fails: string }> = {
   "shouts its name": { plugin: { name: "GOOD" }, fails: "has a name of lower case letters, digits and hyphens" },
   "is of another level": { plugin: { api: 2 }, fails: "is made for this level of the contract" },
-  "does not say what it is for": { plugin: { description: "good" }, fails: "is described in one sentence, with its stability" },
+  "does not say what it is for": {
+    plugin: { description: "good" },
+    fails: "is described in one sentence, with its stability",
+  },
   "does not say how stable it is": {
     plugin: { stability: "new" as "stable" },
     fails: "is described in one sentence, with its stability",
@@ -172,6 +175,7 @@ describe("schema problems", () => {
 
   it("finds every fault with its place", () => {
     const described = { description: "Something." };
+    const undescribed = { type: "object", properties: { b: { type: "string" } } };
     const faults: [problems: string[], place: string][] = [
       [of({ a: { type: "strnig", ...described } }), "options.a:"],
       [of({ a: { type: "string" } }), "options.a:"],
@@ -182,7 +186,7 @@ describe("schema problems", () => {
       [of({ a: { type: "string", ...described, format: "secret", default: "x" } }), "options.a:"],
       [of({}, { required: ["a"] }), "options:"],
       [of({ a: { type: "object", ...described, properties: { b: { type: "string" } } } }), "options.a.b:"],
-      [of({ a: { type: "array", ...described, items: { type: "object", properties: { b: { type: "string" } } } } }), "options.a[].b:"],
+      [of({ a: { type: "array", ...described, items: undescribed } }), "options.a[].b:"],
       [of({ a: { type: "object", ...described, additionalProperties: true } }), "options.a:"],
     ];
     for (const [problems, place] of faults) {

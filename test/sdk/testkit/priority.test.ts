@@ -30,7 +30,7 @@ const saboteurs: Record<string, { create: () => Priority; fails: string }> = {
     fails: "stays in range whatever the facts are",
   },
   "sums up all versions": {
-    create: () => ({ of: (node) => rankOf(node) + Object.values(node.versions ?? {}).reduce((sum, version) => sum + version, 0) }),
+    create: () => ({ of: ({ versions = {} }) => Object.values(versions).reduce((sum, version) => sum + version, 0) }),
     fails: "copes with very many sites",
   },
   "takes rank 1 for the best": {

@@ -1,0 +1,129 @@
+import type { Kysely } from "kysely";
+import { failure } from "distributary/sdk";
+import type { Group, Policy, Site } from "../../config/schema.ts";
+import { policySchema } from "../../config/policy.ts";
+import { compileSchema } from "../../config/validate.ts";
+import type { Schema } from "./store/schema.ts";
+
+/** What a deployment declares: sites, the groups that serve them, and policies. */
+export interface Declaration {
+  readonly groups: Readonly<Record<string, Group>>;
+  readonly sites: Readonly<Record<string, Site>>;
+  readonly policies: Readonly<Record<string, Policy>>;
+}
+
+export interface CatalogSite {
+  readonly name: string;
+  readonly site: Site;
+  readonly policy: Policy;
+  readonly lastVersion: number;
+  readonly lastSerial: number;
+  readonly liveVersion: number | undefined;
+  readonly backupVersion: number | undefined;
+}
+
+export interface NodeFactsRow {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+const defaultPolicy = (() => {
+  const checked = compileSchema(policySchema)({});
+  if (!checked.ok) throw new Error("the default policy does not fit its own schema");
+  return checked.value;
+})();
+
+/** The declared sites, groups and policies in the database. */
+export class Catalog {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  /** Puts a declaration in place: what it names is made or changed, the rest stays. In one transaction. */
+  async apply({ groups, sites, policies }: Declaration): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      for (const [table, entries] of [["content_group", groups], ["policy", policies]] as const) {
+        for (const [name, config] of Object.entries(entries)) {
+          const config_json = JSON.stringify(config);
+          await transaction
+            .insertInto(table)
+            .values({ name, config_json })
+            .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
+            .execute();
+        }
+      }
+      for (const [name, config] of Object.entries(sites)) {
+        const config_json = JSON.stringify(config);
+        await transaction
+          .insertInto("site")
+          .values({ name, config_json, last_version: 0, last_serial: 0, last_assignment: null, live_version: null, backup_version: null })
+          .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
+          .execute();
+      }
+    });
+  }
+
+  async export(): Promise<Declaration> {
+    const [groups, policies, sites] = await Promise.all([
+      this.#db.selectFrom("content_group").selectAll().orderBy("name").execute(),
+      this.#db.selectFrom("policy").selectAll().orderBy("name").execute(),
+      this.#db.selectFrom("site").selectAll().orderBy("name").execute(),
+    ]);
+    const parsed = (rows: readonly { name: string; config_json: string }[]) =>
+      Object.fromEntries(rows.map(({ name, config_json }) => [name, JSON.parse(config_json) as never]));
+    return { groups: parsed(groups), policies: parsed(policies), sites: parsed(sites) };
+  }
+
+  /** Throws DIST_ERR_SITE_UNKNOWN. */
+  async site(name: string): Promise<CatalogSite> {
+    const row = await this.#db.selectFrom("site").selectAll().where("name", "=", name).executeTakeFirst();
+    if (row !== undefined) return this.#site(row);
+    const known = await this.#db.selectFrom("site").select("name").orderBy("name").execute();
+    throw failure("DIST_ERR_SITE_UNKNOWN", { site: name, known: known.map((each) => each.name).join(", ") || "none" });
+  }
+
+  async sites(): Promise<CatalogSite[]> {
+    const rows = await this.#db.selectFrom("site").selectAll().orderBy("name").execute();
+    return Promise.all(rows.map((row) => this.#site(row)));
+  }
+
+  async #site(row: Schema["site"]): Promise<CatalogSite> {
+    const site = JSON.parse(row.config_json) as Site;
+    return {
+      name: row.name,
+      site,
+      policy: typeof site.policy === "string" ? await this.#policy(site.policy) : site.policy,
+      lastVersion: row.last_version,
+      lastSerial: row.last_serial,
+      liveVersion: row.live_version ?? undefined,
+      backupVersion: row.backup_version ?? undefined,
+    };
+  }
+
+  async #policy(name: string): Promise<Policy> {
+    const row = await this.#db.selectFrom("policy").select("config_json").where("name", "=", name).executeTakeFirst();
+    return row === undefined ? defaultPolicy : (JSON.parse(row.config_json) as Policy);
+  }
+
+  /** Nodes that serve a group, in the order of their names. */
+  async members(group: string): Promise<NodeFactsRow[]> {
+    const row = await this.#db.selectFrom("content_group").select("config_json").where("name", "=", group).executeTakeFirst();
+    if (row === undefined) return [];
+    const { nodes, match } = JSON.parse(row.config_json) as Group;
+    const all = await this.#db.selectFrom("node").selectAll().where("state", "=", "active").orderBy("name").execute();
+    return all
+      .map(({ id, name, facts_json }) => ({ id, name, labels: labelsIn(facts_json) }))
+      .filter(({ name, labels }) => nodes.includes(name) || (match !== undefined && fits(labels, match.labels)));
+  }
+}
+
+function labelsIn(facts: string): Readonly<Record<string, string>> {
+  return (JSON.parse(facts) as { labels?: Record<string, string> }).labels ?? {};
+}
+
+function fits(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> | undefined): boolean {
+  return wanted !== undefined && Object.entries(wanted).every(([name, value]) => labels[name] === value);
+}

@@ -1,0 +1,50 @@
+import { failure } from "distributary/sdk";
+import type { JobParts } from "./parts.ts";
+import { toJob } from "./job.ts";
+import type { Job, JobStats } from "./job.ts";
+import type { Schema } from "../store/schema.ts";
+
+/** A job's row in the database, and everybody told when it changes. */
+export class JobRecord {
+  readonly #parts: Pick<JobParts, "db" | "events">;
+  #job: Job;
+
+  constructor(parts: Pick<JobParts, "db" | "events">, job: Job) {
+    this.#parts = parts;
+    this.#job = job;
+  }
+
+  static async load(parts: Pick<JobParts, "db" | "events">, id: string): Promise<JobRecord> {
+    const row = await parts.db.selectFrom("job").selectAll().where("id", "=", id).executeTakeFirst();
+    if (row === undefined) throw failure("DIST_ERR_JOB_UNKNOWN", { job: id });
+    return new JobRecord(parts, toJob(row));
+  }
+
+  get job(): Job {
+    return this.#job;
+  }
+
+  async change(values: Partial<Omit<Schema["job"], "id">>): Promise<void> {
+    const { db, events } = this.#parts;
+    await db.updateTable("job").set(values).where("id", "=", this.#job.id).execute();
+    const row = await db.selectFrom("job").selectAll().where("id", "=", this.#job.id).executeTakeFirstOrThrow();
+    this.#job = toJob(row);
+    const { id, site, kind, state, phase, reason } = this.#job;
+    events.emit({ type: "job", job: id, site, kind, state, phase, reason });
+  }
+
+  async addStats(stats: JobStats): Promise<void> {
+    await this.change({ stats_json: JSON.stringify({ ...this.#job.stats, ...stats }) });
+  }
+
+  async note(node: string, stage: string, reason: string | undefined): Promise<void> {
+    const { db, events } = this.#parts;
+    const values = { stage, reason: reason ?? null, changed_at: Date.now() };
+    await db
+      .insertInto("job_node")
+      .values({ job: this.#job.id, node, ...values })
+      .onConflict((conflict) => conflict.columns(["job", "node"]).doUpdateSet(values))
+      .execute();
+    events.emit({ type: "job-node", job: this.#job.id, node, stage, ...(reason === undefined ? {} : { reason }) });
+  }
+}

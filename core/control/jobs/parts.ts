@@ -1,0 +1,26 @@
+import type { Kysely } from "kysely";
+import type { Clock, Disk, Log } from "distributary/sdk";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Assignments } from "../assignments.ts";
+import type { Catalog } from "../catalog.ts";
+import type { Events } from "../events.ts";
+import type { NodeHub } from "../node-hub.ts";
+import type { Schema } from "../store/schema.ts";
+import type { Planner } from "./planner.ts";
+
+/** What running a job needs of control. */
+export interface JobParts {
+  readonly db: Kysely<Schema>;
+  readonly catalog: Catalog;
+  readonly hub: NodeHub;
+  readonly assignments: Assignments;
+  readonly events: Events;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly disk: Disk;
+  /** Control's data directory. */
+  readonly directory: string;
+  /** Of the kernel's present generation. */
+  kernel(): Kernel;
+  planner(): Planner;
+}

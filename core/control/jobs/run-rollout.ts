@@ -1,0 +1,209 @@
+import { failure } from "distributary/sdk";
+import type { JobView } from "distributary/sdk";
+import { Rollout } from "../../protocol/rollout.ts";
+import type { RolloutEffect, RolloutEnd, RolloutEvent, RolloutPolicy } from "../../protocol/rollout.ts";
+import { drive } from "../../runtime/drive.ts";
+import type { Issued } from "../assignments.ts";
+import type { Answer } from "../node-hub.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { JobParts } from "./parts.ts";
+import type { NodeUpdate } from "./prepare-update.ts";
+
+export interface RolloutOrder {
+  readonly record: JobRecord;
+  readonly view: JobView;
+  readonly nodes: readonly string[];
+  readonly policy: RolloutPolicy;
+  /** Absent for jobs that need no preparing. */
+  readonly updates?: ReadonlyMap<string, NodeUpdate>;
+  readonly transports: readonly string[];
+  /** Makes the assignment that switches these nodes, durably. Called once, or after a restart again. */
+  order(nodes: readonly string[]): Promise<Issued>;
+}
+
+export interface RolloutResult {
+  readonly state: RolloutEnd;
+  readonly reason: string;
+  readonly switchedAt: readonly number[];
+  readonly failed: ReadonlyMap<string, string>;
+}
+
+/** One job's rollout at work: the machine, the nodes' stream and the database. */
+export class RunningRollout {
+  readonly #parts: JobParts;
+  readonly #order: RolloutOrder;
+  readonly #machine: Rollout;
+  readonly #end = Promise.withResolvers<RolloutResult>();
+  readonly #stop = new AbortController();
+  readonly #driven: { send(event: RolloutEvent): void };
+  readonly #switchedAt: number[] = [];
+  #commit: Issued | undefined;
+  /** Effects are performed one after the other, each when the one before is durable. */
+  #performed: Promise<void> = Promise.resolve();
+  #noted: Promise<void> = Promise.resolve();
+
+  constructor(parts: JobParts, order: RolloutOrder) {
+    this.#parts = parts;
+    this.#order = order;
+    this.#machine = new Rollout(order.nodes, order.policy, order.updates !== undefined);
+    this.#driven = drive(this.#machine, (effect) => this.#enqueue(effect), parts.clock, this.#stop.signal);
+  }
+
+  /** Resolves when the job has ended, one way or another. */
+  async run(): Promise<RolloutResult> {
+    const mine = new Set(this.#order.nodes);
+    using _ = this.#parts.hub.watch({
+      connected: (node) => mine.has(node) && this.#send({ type: "connected", node }),
+      disconnected: (node) => mine.has(node) && this.#send({ type: "disconnected", node }),
+      answered: (node, answer) => mine.has(node) && this.#answered(node, answer),
+    });
+    const connected = this.#order.nodes.filter((node) => this.#parts.hub.isConnected(node));
+    this.#send({ type: "start", connected });
+    try {
+      return await this.#end.promise;
+    } finally {
+      this.#stop.abort();
+    }
+  }
+
+  approve(): void {
+    this.#send({ type: "approved" });
+  }
+
+  /** Throws DIST_ERR_JOB_TOO_LATE once a commit was ordered. */
+  abort(reason: string): void {
+    const { phase } = this.#machine;
+    if (phase === "ordering" || phase === "switching" || phase === "ended") {
+      throw failure("DIST_ERR_JOB_TOO_LATE", { job: this.#order.record.job.id, phase });
+    }
+    this.#send({ type: "aborted", reason });
+  }
+
+  #send(event: RolloutEvent): void {
+    this.#driven.send(event);
+  }
+
+  #answered(node: string, answer: Answer): void {
+    if (answer.job !== this.#order.record.job.id) return;
+    switch (answer.type) {
+      case "room":
+        if (answer.able) this.#send({ type: "able", node });
+        else this.#send({ type: "failed", node, reason: answer.reason ?? "it has no room" });
+        break;
+      case "prepared":
+        this.#send({ type: "prepared", node });
+        break;
+      case "switched":
+        this.#switchedAt.push(performance.now());
+        this.#send({ type: "switched", node });
+        break;
+      case "failed":
+        this.#send({ type: "failed", node, reason: `${answer.code}: ${answer.reason}` });
+        break;
+      case "progress": {
+        const { doneBytes: done, totalBytes: total } = answer;
+        this.#parts.events.emit({ type: "progress", job: answer.job, what: "transfer", node, done, total });
+        break;
+      }
+    }
+  }
+
+  #enqueue(effect: RolloutEffect): void {
+    this.#performed = this.#performed.then(() => this.#perform(effect)).catch((error: unknown) => this.#end.reject(error));
+  }
+
+  async #perform(effect: RolloutEffect): Promise<void> {
+    const { record, updates } = this.#order;
+    const job = record.job.id;
+    switch (effect.type) {
+      case "record":
+        await record.change({ phase: effect.phase });
+        if (effect.phase === "holding" || effect.phase === "ordering") await this.#tellPrepared();
+        break;
+      case "note":
+        this.#note(effect.node, effect.stage, effect.reason);
+        if (effect.stage === "switched" || effect.stage === "failed") this.#tellSwitched(effect.node, effect.stage, effect.reason);
+        break;
+      case "ask": {
+        const { diskBytes, entryCount } = updates?.get(effect.node) ?? { diskBytes: 0, entryCount: 0 };
+        this.#parts.hub.send(effect.node, { type: "ask", job, site: record.job.site, diskBytes, entryCount });
+        break;
+      }
+      case "prepare": {
+        const sections = updates?.get(effect.node)?.sections ?? [];
+        const notices = sections.map((each) => this.#parts.assignments.notice(each, this.#order.transports));
+        this.#parts.hub.send(effect.node, { type: "prepare", job, sections: notices });
+        break;
+      }
+      case "order":
+        await this.#makeCommit(effect.nodes);
+        break;
+      case "switch":
+        // Draining one node must not hold up the others.
+        void this.#switch(effect.node);
+        break;
+      case "end":
+        await this.#noted;
+        this.#forgetUnused(effect.state);
+        this.#end.resolve({ state: effect.state, reason: effect.reason, switchedAt: this.#switchedAt, failed: this.#failed() });
+        break;
+    }
+  }
+
+  /** Notes are for people: they are written in their order, and nothing waits for them but the end. */
+  #note(node: string, stage: string, reason: string | undefined): void {
+    this.#noted = this.#noted.then(() => this.#order.record.note(node, stage, reason));
+    this.#noted.catch((error: unknown) => this.#end.reject(error));
+  }
+
+  async #tellPrepared(): Promise<void> {
+    await this.#parts.kernel().hooks.jobPrepared.promise(this.#order.view, this.#stop.signal).catch((error: unknown) => {
+      this.#parts.log.error({ job: this.#order.view.id, error: String(error) }, "a plugin failed");
+    });
+  }
+
+  async #makeCommit(nodes: readonly string[]): Promise<void> {
+    try {
+      this.#commit = await this.#order.order(nodes);
+      this.#send({ type: "ordered" });
+    } catch (error) {
+      this.#send({ type: "refused", reason: (error as Error).message });
+    }
+  }
+
+  async #switch(node: string): Promise<void> {
+    const view = { job: this.#order.view, node };
+    try {
+      const refusal = await this.#parts.kernel().hooks.beforeSwitch.promise(view, this.#stop.signal);
+      if (typeof refusal === "string") return this.#send({ type: "failed", node, reason: refusal });
+    } catch (error) {
+      return this.#send({ type: "failed", node, reason: (error as Error).message });
+    }
+    if (this.#commit === undefined) return;
+    const assignment = this.#parts.assignments.notice(this.#commit, this.#order.transports);
+    this.#parts.hub.send(node, { type: "switch", job: view.job.id, assignment });
+  }
+
+  #tellSwitched(node: string, stage: "switched" | "failed", reason: string | undefined): void {
+    if (this.#commit === undefined) return;
+    const outcome = { job: this.#order.view, node, outcome: stage, ...(reason === undefined ? {} : { reason }) };
+    this.#parts.kernel().hooks.afterSwitch.promise(outcome, AbortSignal.timeout(60_000)).catch((error: unknown) => {
+      this.#parts.log.error({ node, error: String(error) }, "a plugin failed");
+    });
+  }
+
+  /** What was prepared for nothing is not to lie about on the nodes. */
+  #forgetUnused(state: RolloutEnd): void {
+    if (state === "done" || this.#order.updates === undefined || this.#commit !== undefined) return;
+    const { id: job, site } = this.#order.record.job;
+    for (const [node, { sections }] of this.#order.updates) {
+      const serial = sections[0]?.serial;
+      if (serial !== undefined) this.#parts.hub.send(node, { type: "forget", job, site, serial });
+    }
+  }
+
+  #failed(): Map<string, string> {
+    const stages = [...this.#machine.stages()].filter(([, { stage }]) => stage === "failed");
+    return new Map(stages.map(([node, { reason }]) => [node, reason ?? "failed"]));
+  }
+}

@@ -1,0 +1,127 @@
+import type { Kysely } from "kysely";
+import type { Log } from "distributary/sdk";
+import type { FromControl, FromNode, SiteState } from "../protocol/messages.ts";
+import type { Events } from "./events.ts";
+import type { Schema } from "./store/schema.ts";
+
+/** A node's stream, as far as control writes to it. */
+export interface NodeStream {
+  send(message: FromControl): void;
+  close(): void;
+}
+
+type Hello = Extract<FromNode, { type: "hello" }>;
+export type Answer = Exclude<FromNode, Hello>;
+
+/** Told about nodes; every call may come at any time. */
+export interface NodeWatcher {
+  connected(node: string): void;
+  disconnected(node: string): void;
+  answered(node: string, answer: Answer): void;
+}
+
+interface Connection {
+  readonly stream: NodeStream;
+  /** Set once it said hello: from then on it counts as connected. */
+  bootId: string | undefined;
+}
+
+/** Which nodes are connected, what they said last, and how to reach them. */
+export class NodeHub {
+  readonly #db: Kysely<Schema>;
+  readonly #events: Events;
+  readonly #log: Log;
+  readonly #connections = new Map<string, Connection>();
+  readonly #watchers = new Set<NodeWatcher>();
+
+  constructor(db: Kysely<Schema>, events: Events, log: Log) {
+    this.#db = db;
+    this.#events = events;
+    this.#log = log;
+  }
+
+  watch(watcher: NodeWatcher): Disposable {
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => this.#watchers.delete(watcher) };
+  }
+
+  isConnected(node: string): boolean {
+    return this.#connections.get(node)?.bootId !== undefined;
+  }
+
+  connectedNodes(): string[] {
+    return [...this.#connections.keys()].filter((node) => this.isConnected(node));
+  }
+
+  /** Says something to a node; lost if it is away, which `connected` will make up for. */
+  send(node: string, message: FromControl): void {
+    this.#connections.get(node)?.stream.send(message);
+  }
+
+  /** A node opened its stream; an older one of it is closed. */
+  open(node: string, stream: NodeStream): void {
+    this.#connections.get(node)?.stream.close();
+    this.#connections.set(node, { stream, bootId: undefined });
+  }
+
+  /** A stream ended. That of a node which has a newer one means nothing. */
+  closed(node: string, stream: NodeStream): void {
+    const connection = this.#connections.get(node);
+    if (connection?.stream !== stream) return;
+    this.#connections.delete(node);
+    if (connection.bootId === undefined) return;
+    this.#log.info({ node }, "node disconnected");
+    this.#events.emit({ type: "node", node, name: node, connected: false });
+    for (const watcher of this.#watchers) watcher.disconnected(node);
+  }
+
+  /** Takes what a node posted. What it has of its sites is stored before anybody is told. */
+  async receive(node: string, message: FromNode): Promise<void> {
+    const now = Date.now();
+    if (message.type === "hello") {
+      await this.#greet(node, message, now);
+      return;
+    }
+    if ("state" in message && message.state !== undefined) await this.#storeState(node, message.state, now);
+    for (const watcher of this.#watchers) watcher.answered(node, message);
+  }
+
+  async #greet(node: string, hello: Hello, now: number): Promise<void> {
+    const { type: _, sites, bootId, ...facts } = hello;
+    const stored = { facts_json: JSON.stringify(facts), seen_at: now };
+    await this.#db.updateTable("node").set(stored).where("id", "=", node).execute();
+    await this.#db.deleteFrom("node_site").where("node", "=", node).execute();
+    for (const state of sites) await this.#storeState(node, state, now);
+    const connection = this.#connections.get(node);
+    if (connection === undefined) return;
+    connection.bootId = bootId;
+    this.#log.info({ node, name: hello.name }, "node connected");
+    this.#events.emit({ type: "node", node, name: hello.name, connected: true });
+    for (const watcher of this.#watchers) watcher.connected(node);
+  }
+
+  async #storeState(node: string, state: SiteState, reported_at: number): Promise<void> {
+    const state_json = JSON.stringify(state);
+    await this.#db
+      .insertInto("node_site")
+      .values({ node, site: state.site, state_json, reported_at })
+      .onConflict((conflict) => conflict.columns(["node", "site"]).doUpdateSet({ state_json, reported_at }))
+      .execute();
+  }
+
+  /** What nodes last said they have of a site; a node that never said anything is not in it. */
+  async states(site: string): Promise<Map<string, SiteState>> {
+    const rows = await this.#db.selectFrom("node_site").select(["node", "state_json"]).where("site", "=", site).execute();
+    return new Map(rows.map(({ node, state_json }) => [node, JSON.parse(state_json) as SiteState]));
+  }
+
+  /** Ends the stream of a node that is not welcome any more. */
+  drop(node: string): void {
+    this.#connections.get(node)?.stream.close();
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    for (const { stream } of this.#connections.values()) stream.close();
+  }
+}

@@ -1,0 +1,56 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { isIP, isIPv6 } from "node:net";
+import { failure } from "../../sdk/index.ts";
+import type { Udp } from "../../sdk/index.ts";
+
+/** What the kernel keeps for a process that is busy; the usual 208 KiB overflow at 100 Mbit/s. */
+const receiveBytes = 4 * 1024 * 1024;
+
+/** Datagrams of this host. Addresses are numbers, never names; one that cannot be sent is lost like any other. */
+export const realUdp: Udp = {
+  async bind({ port, address, groups = [], interfaceAddress, ttl, receive }) {
+    const type = isIPv6(address ?? groups[0] ?? "") ? "udp6" : "udp4";
+    const socket = createSocket({
+      type,
+      // Members on one host share a group's port; nobody may share another.
+      reuseAddr: groups.length > 0,
+      recvBufferSize: receiveBytes,
+      sendBufferSize: receiveBytes,
+      // Saves a turn through the resolver for each datagram.
+      lookup: (name, _options, done) => done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name)),
+    });
+    try {
+      socket.bind({ port, ...(address === undefined ? {} : { address }) });
+      await once(socket, "listening");
+      if (interfaceAddress !== undefined) socket.setMulticastInterface(interfaceAddress);
+      for (const group of groups) socket.addMembership(group, interfaceAddress);
+      if (ttl !== undefined) {
+        socket.setTTL(ttl);
+        socket.setMulticastTTL(ttl);
+      }
+    } catch (cause) {
+      socket.close();
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const problem = code === "EADDRINUSE" ? "something else listens there" : message;
+      throw failure("DIST_ERR_LINK_PORT", { address: address ?? "*", port, problem }, { cause });
+    }
+    socket.on("message", (bytes, from) => receive({ bytes, address: from.address, port: from.port }));
+    // Errors of single datagrams (unreachable, too long) are losses, which every protocol over UDP mends.
+    const lost = () => undefined;
+    socket.on("error", lost);
+    let isOpen = true;
+    return {
+      port: socket.address().port,
+      send(bytes, to, toPort) {
+        if (isOpen) socket.send(bytes, toPort, to, lost);
+      },
+      async [Symbol.asyncDispose]() {
+        if (!isOpen) return;
+        isOpen = false;
+        socket.close();
+        await once(socket, "close");
+      },
+    };
+  },
+};
