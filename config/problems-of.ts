@@ -11,13 +11,13 @@ export function problemsOf(errors: readonly ErrorObject[], value: unknown): Prob
     const problem = problemOf(error, pathOf(error.instancePath, value));
     const place = JSON.stringify([problem.path, problem.key]);
     const weight = weights.indexOf(error.keyword);
-    if (weight > (found.get(place)?.weight ?? -2)) found.set(place, { problem, weight });
+    if (weight > (found.get(place)?.weight ?? -Infinity)) found.set(place, { problem, weight });
   }
   return [...found.values()].map(({ problem }) => problem);
 }
 
 /** Of two findings about one value the one that says more. */
-const weights = ["pattern", "format", "type", "enum"];
+const weights = ["pattern", "format", "minLength", "maxLength", "type", "enum"];
 
 function pathOf(pointer: string, value: unknown): (string | number)[] {
   let at = value;

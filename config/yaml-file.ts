@@ -1,15 +1,17 @@
 import { readFileSync, statSync } from "node:fs";
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
-import type { Document, Node, Pair, Scalar } from "yaml";
+import type { Document, Node, Pair, Scalar, YAMLMap } from "yaml";
 import { failure, printable } from "distributary/sdk";
 import { ConfigError } from "./config-error.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import { deepest, mostValues } from "./copy.ts";
+import { findDeepNesting } from "./nesting.ts";
 import { formatPath } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 
 export const longestFileBytes = 1_048_576;
 const mostSyntaxErrors = 20;
+const tooDeep = `is nested more than ${deepest} levels deep`;
 
 type Path = readonly (string | number)[];
 
@@ -39,6 +41,8 @@ export class YamlFile {
   readonly #lines = new LineCounter();
   readonly #anchors = new Map<string, Node>();
   readonly #problems: ConfigProblem[] = [];
+  /** The pairs of a mapping by key, for those that were asked for. */
+  readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string | undefined, Pair>>();
   #count = 0;
 
   /** `file` is what messages call it. Throws a ConfigError if the text is not such a document. */
@@ -46,6 +50,11 @@ export class YamlFile {
     this.file = file;
     if (Buffer.byteLength(text) > longestFileBytes) {
       throw new ConfigError(file, [{ where: file, message: `it is longer than ${longestFileBytes} bytes` }]);
+    }
+    const tooDeepAt = findDeepNesting(text);
+    if (tooDeepAt !== undefined) {
+      const line = text.slice(0, tooDeepAt).split("\n").length;
+      throw new ConfigError(file, [{ where: `${file}:${line}`, message: tooDeep }]);
     }
     // The library looks for repeated keys in quadratic time.
     this.#document = parseDocument(text, { version: "1.2", uniqueKeys: false, prettyErrors: false, lineCounter: this.#lines, logLevel: "error" });
@@ -57,10 +66,7 @@ export class YamlFile {
   #checkSyntax(): void {
     const { errors, warnings, directives } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings].slice(0, mostSyntaxErrors)) {
-      // Of a whole document nested too deeply only the first error says something.
-      const isTooDeep = code === "RESOURCE_EXHAUSTION";
-      this.#refuse(pos[0], isTooDeep ? "is nested too deeply" : `is not YAML: ${printable(message.split("\n")[0] ?? "")}`);
-      if (isTooDeep) break;
+      this.#refuse(pos[0], code === "RESOURCE_EXHAUSTION" ? tooDeep : `is not YAML: ${printable(message.split("\n")[0] ?? "")}`);
     }
     if (directives?.yaml.explicit === true && directives.yaml.version !== "1.2") this.#refuse(0, "must be YAML 1.2");
     if (this.#problems.length > 0) throw new ConfigError(this.file, this.#problems);
@@ -70,7 +76,7 @@ export class YamlFile {
     this.#count += 1;
     const offset = offsetOf(node);
     if (this.#count > mostValues) this.#giveUp(offset, `holds more than ${mostValues} values`);
-    if (at.depth > deepest) this.#giveUp(offset, `is nested more than ${deepest} levels deep`);
+    if (at.depth > deepest) this.#giveUp(offset, tooDeep);
     if (node === null || node === undefined) return null;
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);
@@ -129,7 +135,7 @@ export class YamlFile {
     for (const key of path) {
       while (isAlias(node)) node = this.#anchors.get(node.source);
       if (isMap(node)) {
-        const pair: Pair | undefined = node.items.find((item) => keyOf(item.key) === String(key));
+        const pair = this.#pairsOf(node).get(String(key));
         if (pair === undefined) return offset;
         [node, offset] = [pair.value, offsetOf(pair.key)];
       } else if (isSeq(node) && typeof key === "number" && node.items[key] !== undefined) {
@@ -140,6 +146,14 @@ export class YamlFile {
       }
     }
     return offset;
+  }
+
+  #pairsOf(map: YAMLMap): ReadonlyMap<string | undefined, Pair> {
+    const known = this.#pairs.get(map);
+    if (known !== undefined) return known;
+    const pairs = new Map(map.items.map((pair) => [keyOf(pair.key), pair]));
+    this.#pairs.set(map, pairs);
+    return pairs;
   }
 
   /** An error that shows each problem with its line, in the order of lines. */

@@ -83,6 +83,13 @@ export const errorCodes = {
   DIST_ERR_JOB_NO_NODES: { text: "group '{group}' of site '{site}' has no nodes", hint: "enrol nodes with `distributary token` and name them in the group, or let the group match their labels", status: 409 },
   DIST_ERR_JOB_TOO_LATE: { text: "job '{job}' is {phase} and cannot be aborted any more", status: 409 },
   DIST_ERR_CHECKPOINT_UNKNOWN: { text: "site '{site}' has no checkpoint '{checkpoint}'", hint: "known: {known}", status: 404 },
+  DIST_ERR_ACCOUNT_UNKNOWN: { text: "there is no account '{account}'", status: 404 },
+  DIST_ERR_API_LOGIN: { text: "the API wants a token: {problem}", hint: "set DISTRIBUTARY_TOKEN, or name control's data directory with --data", status: 401 },
+  DIST_ERR_API_ROLE: { text: "'{account}' is {role}; this is for {least}s", status: 403 },
+  DIST_ERR_API_REQUEST: { text: "the request is refused: {problem}", status: 400 },
+  DIST_ERR_API_ROUTE: { text: "there is no {method} {path}", hint: "GET /v1/openapi.json lists what there is", status: 404 },
+  DIST_ERR_API_PORT: { text: "cannot listen on {address}: {problem}", hint: "choose another address under control.api, or stop what uses this one" },
+  DIST_ERR_API_UNREACHABLE: { text: "{url} cannot be reached: {problem}", hint: "start it with `distributary control`, or say where it is: --url with DISTRIBUTARY_TOKEN, --data or --config", retryable: true, status: 503 },
 } as const satisfies Record<`DIST_ERR_${string}`, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

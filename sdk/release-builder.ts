@@ -95,7 +95,7 @@ export class ReleaseBuilder {
   }
 
   *#read(path: string): Generator<Uint8Array> {
-    this.#buffer ??= new Uint8Array(1 << 20);
+    this.#buffer ??= new Uint8Array(256 * 1024);
     const file = this.#disk.open(this.#inBase(path), "read");
     try {
       for (let position = 0; ; ) {

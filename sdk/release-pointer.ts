@@ -66,12 +66,12 @@ function pointers(kind: PointerKind): ReleasePointers {
     move(disk, site, pointer, release) {
       if (release !== undefined && !isRelease(release)) throw foreign(`${site}/${pointer}`, `'${printable(release)}' is no release`);
       const before = read(disk, site, pointer);
-      if (release !== before) place(disk, site, pointer, release);
       try {
+        if (release !== before) place(disk, site, pointer, release);
         // Also where nothing moved: a move before a crash may not be durable yet.
         disk.sync(site);
       } catch (error) {
-        if (release !== before) place(disk, site, pointer, before);
+        if (read(disk, site, pointer) !== before) place(disk, site, pointer, before);
         throw error;
       }
     },

@@ -28,6 +28,12 @@ export class Versions {
     return decodeManifest(bytes);
   }
 
+  /** Versions that are here, oldest first. */
+  list(): number[] {
+    const names = this.#disk.list(this.#directory).flatMap((name) => /^(\d+)\.manifest$/.exec(name)?.[1] ?? []);
+    return names.map(Number).sort((a, b) => a - b);
+  }
+
   remove(version: number): void {
     const path = join(this.#directory, `${version}.manifest`);
     if (this.#disk.stat(path) !== undefined) this.#disk.unlink(path);

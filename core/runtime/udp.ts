@@ -21,8 +21,10 @@ export const realUdp: Udp = {
       lookup: (name, _options, done) => done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name)),
     });
     try {
+      // The lookup above answers at once, so the socket may listen before `bind` returns.
+      const listening = once(socket, "listening");
       socket.bind({ port, ...(address === undefined ? {} : { address }) });
-      await once(socket, "listening");
+      await listening;
       if (interfaceAddress !== undefined) socket.setMulticastInterface(interfaceAddress);
       for (const group of groups) socket.addMembership(group, interfaceAddress);
       if (ttl !== undefined) {
@@ -48,8 +50,9 @@ export const realUdp: Udp = {
       async [Symbol.asyncDispose]() {
         if (!isOpen) return;
         isOpen = false;
+        const closed = once(socket, "close");
         socket.close();
-        await once(socket, "close");
+        await closed;
       },
     };
   },

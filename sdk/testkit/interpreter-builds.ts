@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { SimRandom } from "./sim/random.ts";
-import { failing, isPossible, simulatedSite, trialSite } from "./interpreter-site.ts";
+import { failing, possibleChanges, simulatedSite, trialSite } from "./interpreter-site.ts";
 import type { InterpreterSubject } from "./interpreter-site.ts";
 import type { Case } from "./kit.ts";
 import { randomChanges, randomTree } from "./random-tree.ts";
-import { changedTree, entriesOf, workOf } from "./tree-model.ts";
+import { changedTree, workOf } from "./tree-model.ts";
 import type { Change, Tree } from "./tree-model.ts";
 
 const mtimeMs = 1_700_000_000_123;
@@ -55,7 +55,7 @@ const assignments: readonly (readonly [string, readonly Change[]])[] = [
     { kind: "remove", path: "hollow" }, { kind: "remove", path: "empty" },
     { kind: "directory", path: "empty", mode: 0o755 }, file("empty/file", "x"), file("hollow", "a file now"),
   ]],
-  ["puts a file in place of a link", [file("dangling", "a file now"), { kind: "remove", path: "latest" }].reverse() as Change[]],
+  ["puts a file in place of a link", [{ kind: "remove", path: "latest" }, file("latest", "a file"), file("dangling", "a file")]],
   ["copies files, with the same attributes or others", [
     copy("index.html", "assets/copy.html"), copy("index.html", "assets/copy-2.html", 0o600), copy("index.html", "later.html", 0o644, 5),
     copy("read-only", "assets/deep/a", 0o444),
@@ -73,17 +73,17 @@ const assignments: readonly (readonly [string, readonly Change[]])[] = [
     { kind: "attributes", path: "read-only", mode: 0o666, mtimeMs },
   ]],
   ["changes attributes of directories", [
-    { kind: "attributes", path: "assets", mode: 0o500 }, { kind: "attributes", path: "closed", mode: 0o777 },
     { kind: "directory", path: "hollow", mode: 0o700 },
-  ].reverse() as Change[]],
+    { kind: "attributes", path: "assets", mode: 0o500 }, { kind: "attributes", path: "closed", mode: 0o777 },
+  ]],
 ];
 
 async function checkBuild(subject: InterpreterSubject, base: Tree, changes: readonly Change[]): Promise<void> {
-  if (!isPossible(subject.interpreter, changes)) return;
   const site = trialSite(subject, base);
+  const possible = possibleChanges(subject.interpreter, site.base, changes);
   const before = site.rest();
-  await site.build(changes);
-  assert.deepEqual(site.tree(), site.kept(changedTree(site.base, changes)));
+  await site.build(possible);
+  assert.deepEqual(site.tree(), site.kept(changedTree(site.base, possible)));
   assert.deepEqual(site.rest(), before, "the base or something outside was changed");
 }
 
@@ -123,8 +123,9 @@ export const buildCases: Case<InterpreterSubject>[] = [
     async check(create) {
       const site = trialSite(create(), baseTree);
       await site.build([
-        copy("assets/style.css", "copy.css", 0o600, 5), { kind: "attributes", path: "run.sh", mode: 0o700 }, file("index.html", "new"),
-      ].reverse() as Change[]);
+        file("index.html", "new"), copy("assets/style.css", "copy.css", 0o600, 5),
+        { kind: "attributes", path: "run.sh", mode: 0o700, mtimeMs: 5 },
+      ]);
       const inode = (directory: string, path: string) => site.disk.stat(`${directory}/${path}`)?.inode;
       for (const path of ["run.sh", "index.html"]) assert.notEqual(inode(site.building, path), inode(site.baseDirectory, path));
       assert.notEqual(inode(site.building, "copy.css"), inode(site.baseDirectory, "assets/style.css"));
@@ -154,15 +155,15 @@ export const buildCases: Case<InterpreterSubject>[] = [
     },
   },
   {
-    title: "does not take two names for one, nor makes one of two, where the file system does",
+    title: "refuses two names that the file system takes for one",
     async check(create) {
-      const site = simulatedSite(create(), { index: { type: "file", mode: 0o644, mtimeMs, content: "x" } }, { fold: (name) => name.toLowerCase() });
       for (const path of ["INDEX", "Index"]) {
+        const base: Tree = { index: { type: "file", mode: 0o644, mtimeMs, content: "x" } };
+        const site = simulatedSite(create(), base, { fold: (name) => name.toLowerCase() });
         const before = site.rest();
         await failing(() => site.build([file(path, "other")]));
         assert.deepEqual(site.rest(), before);
       }
-      await site.on(site.disk).io.disk.list("/site");
     },
   },
   {
@@ -171,7 +172,6 @@ export const buildCases: Case<InterpreterSubject>[] = [
       const { keeps, extensions = [] } = create().interpreter;
       assert.deepEqual([typeof keeps.modes, typeof keeps.symlinks], ["boolean", "boolean"]);
       for (const kind of extensions) assert.match(kind, /^x-[a-z0-9-]+$/);
-      assert.ok(entriesOf(baseTree).length > 0);
     },
   },
 ];

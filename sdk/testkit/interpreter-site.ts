@@ -103,10 +103,12 @@ export function possibleTree({ keeps, refuse }: Interpreter, tree: Tree): Tree {
   return Object.fromEntries(Object.entries(tree).filter(isPossible));
 }
 
-export function isPossible({ keeps, refuse }: Interpreter, changes: readonly Change[]): boolean {
-  return changes.every((change) => {
-    if (change.kind === "symlink" && !keeps.symlinks) return false;
-    return !("path" in change) || refuse?.(change.path) === undefined;
+/** What can be asked of this host, from a base that is possible. */
+export function possibleChanges({ keeps, refuse }: Interpreter, base: Tree, changes: readonly Change[]): Change[] {
+  return changes.filter((change) => {
+    if (!("path" in change)) return true;
+    if (change.kind === "remove" && base[change.path] === undefined) return false;
+    return (keeps.symlinks || change.kind !== "symlink") && refuse?.(change.path) === undefined;
   });
 }
 
@@ -118,7 +120,10 @@ export function trialSite({ interpreter, place }: InterpreterSubject, base: Tree
 }
 
 export function simulatedSite({ interpreter }: InterpreterSubject, base: Tree, options: SimDiskOptions = {}): TrialSite<SimDisk> {
-  return new TrialSite(interpreter, new SimDisk(options), "", possibleTree(interpreter, base)).plant();
+  const disk = new SimDisk(options);
+  disk.makeDirectory("/host");
+  disk.sync("/");
+  return new TrialSite(interpreter, disk, "/host", possibleTree(interpreter, base)).plant();
 }
 
 /** Does what is expected to fail, and gives the error. */

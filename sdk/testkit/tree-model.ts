@@ -4,7 +4,7 @@ import type { Entry } from "../entry.ts";
 import type { Work } from "../interpreter.ts";
 import type { Disk } from "../io.ts";
 import { comparePaths } from "../path.ts";
-import { readFile, writeFile } from "./disk.ts";
+import { readFile, writeFile } from "./disk-subject.ts";
 
 /** What stands at a path. */
 export type Leaf =

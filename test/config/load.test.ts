@@ -54,7 +54,10 @@ describe("a wrong configuration", () => {
 
   it("is read in reasonable time, whatever is in it", { timeout: 30_000 }, () => {
     const manyKeys = Array.from({ length: 60_000 }, (_, at) => `k${at}: 1`).join("\n");
-    for (const text of [manyKeys, "[".repeat(50_000), "- ".repeat(50_000), "{a: ".repeat(20_000), "? ".repeat(20_000), "&a ".repeat(10_000)]) {
+    const manyGroups = `groups:\n${manyKeys.replaceAll(/^/gm, "  ")}`;
+    const deepLines = Array.from({ length: 1400 }, (_, at) => `${" ".repeat(at)}a:`).join("\n");
+    const inOneLine = ["[", "- ", "{a: ", "? ", ": ", "&a ", "'", "a: &a [*a, "].map((part) => part.repeat(200_000 / part.length));
+    for (const text of [manyKeys, manyGroups, deepLines, ...inOneLine]) {
       expect(errorOf(() => readConfig(text, "a.yaml"))).toBeInstanceOf(ConfigError);
     }
   });

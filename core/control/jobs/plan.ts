@@ -185,16 +185,13 @@ export function planCopy({ disk, directory }: Library, site: string, from: numbe
   return { tree: treeHash(manifest), isChanged: true, ...measure(manifest), readBytes: 0, summary, changedPaths: [], passedOver: [] };
 }
 
-/** Deletes versions and the objects that none of the others needs; returns the bytes that became free. */
-export function planCollect({ disk, directory }: Library, kept: Readonly<Record<string, readonly number[]>>, dropped: Readonly<Record<string, readonly number[]>>): number {
-  for (const [site, numbers] of Object.entries(dropped)) {
-    const versions = new Versions(disk, join(directory, "sites", site));
-    for (const number of numbers) versions.remove(number);
-  }
+/** Deletes versions of a site, and every object that no manifest of any site names; returns the bytes that became free. */
+export function planCollect({ disk, directory }: Library, site: string, dropped: readonly number[]): number {
+  for (const number of dropped) new Versions(disk, join(directory, "sites", site)).remove(number);
   const needed = new Set<string>();
-  for (const [site, numbers] of Object.entries(kept)) {
-    const versions = new Versions(disk, join(directory, "sites", site));
-    for (const number of numbers) for (const entry of versions.read(number)) if (entry.type === "file") needed.add(entry.hash);
+  for (const each of disk.list(join(directory, "sites"))) {
+    const versions = new Versions(disk, join(directory, "sites", each));
+    for (const number of versions.list()) for (const entry of versions.read(number)) if (entry.type === "file") needed.add(entry.hash);
   }
   if (disk.stat(join(directory, "objects")) === undefined) return 0;
   return new ObjectStore(disk, join(directory, "objects"), "collect").collect(needed);

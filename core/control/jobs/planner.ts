@@ -10,13 +10,11 @@ export interface PlannerData {
   readonly plugins: readonly PluginUse[];
 }
 
-type Versions = Readonly<Record<string, readonly number[]>>;
-
 export type PlannerRequest =
   | ({ readonly type: "scan" } & ScanRequest)
   | ({ readonly type: "build" } & BuildRequest)
   | { readonly type: "copy"; readonly site: string; readonly from: number; readonly to: number }
-  | { readonly type: "collect"; readonly kept: Versions; readonly dropped: Versions };
+  | { readonly type: "collect"; readonly site: string; readonly dropped: readonly number[] };
 
 export interface FlatError {
   readonly message: string;
@@ -64,9 +62,9 @@ export class Planner implements AsyncDisposable {
     return this.#ask({ type: "copy", site, from, to });
   }
 
-  /** Deletes `dropped` versions and every object that no version in `kept` needs; resolves with the bytes freed. */
-  collect(kept: Versions, dropped: Versions): Promise<number> {
-    return this.#ask({ type: "collect", kept, dropped });
+  /** Deletes versions of a site and every object that only they needed; resolves with the bytes freed. */
+  collect(site: string, dropped: readonly number[]): Promise<number> {
+    return this.#ask({ type: "collect", site, dropped });
   }
 
   #ask<Value>(request: PlannerRequest, progress: Progress = () => {}): Promise<Value> {

@@ -18,9 +18,6 @@ export async function dropOldVersions(parts: JobParts, { name, policy }: Catalog
   if (dropped.length === 0) return;
   const numbers = dropped.map(({ number }) => number);
   await db.deleteFrom("version").where("site", "=", name).where("number", "in", numbers).execute();
-  const all = await db.selectFrom("version").select(["site", "number"]).execute();
-  const kept = Map.groupBy(all, ({ site }) => site);
-  const byName = Object.fromEntries([...kept].map(([site, versions]) => [site, versions.map(({ number }) => number)]));
-  const freed = await parts.planner().collect(byName, { [name]: numbers });
+  const freed = await parts.planner().collect(name, numbers);
   parts.log.info({ site: name, versions: numbers, freed }, "old versions dropped");
 }

@@ -21,5 +21,5 @@ export function readInt8Array(text: string): (number | null)[] {
 
 /** A plain `Uint8Array`, from the form `\x…`. */
 export function readBytes(text: string): Uint8Array {
-  return Uint8Array.fromHex(text.slice(2));
+  return Uint8Array.from(Buffer.from(text.slice(2), "hex"));
 }

@@ -95,9 +95,14 @@ export class DurableFiles extends NodeFS {
     this.#logBytes = count;
   }
 
-  /** The first sync or write that failed. From then on every write is refused and nothing becomes durable. */
+  /** The first sync that failed, or what was given to `stop`. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** From now on every write is refused and nothing becomes durable. */
+  stop(error: Error): void {
+    this.#failure ??= error;
   }
 
   /** Resolves when the log is durable up to `request` (of `requests`); rejects if a sync failed. */
@@ -117,7 +122,7 @@ export class DurableFiles extends NodeFS {
     try {
       await Promise.all(round.map(([path]) => this.#syncs.soon(path)));
     } catch (error) {
-      this.#fail(error);
+      this.stop(asError(error));
       return;
     }
     for (const [path, request] of round) if (this.#waiting.get(path) === request) this.#waiting.delete(path);
@@ -142,13 +147,9 @@ export class DurableFiles extends NodeFS {
         if (above === this.rootDir) break;
       }
     } catch (error) {
-      this.#fail(error);
+      this.stop(asError(error));
       throw error;
     }
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
   }
 
   #refuseAfterFailure(): void {
@@ -185,19 +186,11 @@ export class DurableFiles extends NodeFS {
     };
     streams.write = (stream, bytes, offset, length, position) => {
       const path = files.realPath(stream.node);
-      if (!isLog(path)) {
-        inOrder();
-        return write(stream, bytes, offset, length, position);
-      }
-      files.tryFSOperation(() => this.#refuseAfterFailure());
-      this.#logBytes += length;
-      try {
-        return write(stream, bytes, offset, length, position);
-      } catch (error) {
-        // PostgreSQL would end here; PGlite hides that and goes on.
-        this.#fail(new Error(`${basename(path)} could not be written; is the disk full?`, { cause: error }));
-        throw error;
-      }
+      if (isLog(path)) {
+        files.tryFSOperation(() => this.#refuseAfterFailure());
+        this.#logBytes += length;
+      } else inOrder();
+      return write(stream, bytes, offset, length, position);
     };
     streams.setattr = (stream, attributes) => {
       inOrder();
@@ -231,4 +224,8 @@ export class DurableFiles extends NodeFS {
       return rmdir(parent, name);
     };
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -193,8 +193,7 @@ class Lease implements DatabaseConnection {
     const { postgres, files } = this.#engine;
     this.#refuseIfStopped();
     const before = files.requests;
-    const result = await postgres.query<R>(sql, [...parameters]);
-    this.#refuseIfStopped();
+    const result = await postgres.query<R>(sql, [...parameters]).finally(() => this.#refuseIfStopped());
     const { requests } = files;
     if (!this.#inTransaction && !begins && requests > before) {
       await this.pass();

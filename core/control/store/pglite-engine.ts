@@ -73,15 +73,18 @@ async function start(directory: string, syncs: Syncs): Promise<Engine> {
         [typeIds.bytea]: readBytes,
       },
       onStderr: (text) => {
-        words.push(text);
+        const line = text.replace(/^[-\d]+ [:.\d]+ \w+ \[\d+\] /, "");
+        words.push(line);
         if (words.length > 20) words.shift();
+        // PostgreSQL has ended itself, for example because the disk is full; PGlite hides that and goes on.
+        if (/^(PANIC|FATAL): /.test(line)) files.stop(new Error(line));
         return true;
       },
     });
     return { postgres, files };
   } catch (cause) {
-    const said = words.filter((line) => /FATAL|PANIC|ERROR|DETAIL|HINT/.test(line)).map((line) => line.trim());
-    const problem = said.join("; ") || (cause instanceof Error ? cause.message : String(cause));
+    const said = words.filter((line) => /^(FATAL|PANIC|ERROR|DETAIL|HINT): /.test(line));
+    const problem = said.map((line) => line.trim()).join("; ") || (cause instanceof Error ? cause.message : String(cause));
     throw failure("DIST_ERR_STORE_OPEN", { directory, problem }, { cause });
   }
 }

@@ -12,7 +12,7 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: Millis;
   /** After this the server stops a statement; default 30 s. */
   readonly statementTimeoutMs?: Millis;
-  /** Told when a connection that nobody used broke. */
+  /** Told when a connection broke. */
   onConnectionLost?(problem: string): void;
 }
 
@@ -32,7 +32,10 @@ export function createPostgresDialect(url: string, options: PostgresOptions = {}
   };
   const server = nameServer(url);
   const pool = new Pool(config);
-  pool.on("error", (error) => options.onConnectionLost?.(`the database at ${server}: ${error.message}`));
+  const lost = (error: Error) => options.onConnectionLost?.(`the database at ${server}: ${error.message}`);
+  pool.on("error", lost);
+  // Between two statements of a transaction nobody else listens, and the process would end.
+  pool.on("connect", (client) => client.on("error", lost));
   return new (class extends PostgresDialect {
     override createDriver(): Driver {
       return new NamingDriver({ pool }, server);

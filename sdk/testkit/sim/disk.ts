@@ -2,16 +2,14 @@ import type { Disk, FileStat, OpenFile, Random } from "../../io.ts";
 import { nameBytes } from "../../path.ts";
 import { DiskFaults } from "./disk-faults.ts";
 import type { DiskFault } from "./disk-faults.ts";
-import { Journal } from "./disk-journal.ts";
 import type { PowerProfile } from "./disk-journal.ts";
-import { FileTable, rootNumber } from "./file-table.ts";
-import type { Attributes, NameOf } from "./file-table.ts";
-import { newInode, statOf } from "./inode.ts";
+import { statOf } from "./inode.ts";
 import type { Inode } from "./inode.ts";
 import { locate, systemError } from "./locate.ts";
 import type { Place } from "./locate.ts";
 import { isSameFile, renameTouches } from "./rename.ts";
 import { SimFile } from "./sim-file.ts";
+import { nameOf, Volume } from "./volume.ts";
 
 export interface SimDiskOptions {
   readonly capacityBytes?: number;
@@ -27,13 +25,6 @@ export interface SimDiskOptions {
   readonly wallTime?: () => number;
 }
 
-interface DiskState {
-  readonly table: FileTable;
-  readonly journal: Journal;
-  readonly lastNumber: number;
-  readonly timeMs: number;
-}
-
 const permission = { read: 0o400, write: 0o200, search: 0o100 };
 const umask = 0o022;
 const longestTarget = 4095;
@@ -45,19 +36,13 @@ const longestTarget = 4095;
  */
 export class SimDisk implements Disk {
   readonly #options: SimDiskOptions;
-  readonly #table: FileTable;
-  readonly #journal: Journal;
+  readonly #volume: Volume;
   readonly #faults = new DiskFaults();
-  #lastNumber: number;
-  #timeMs: number;
 
-  /** Without `state` it is new. */
-  constructor(options: SimDiskOptions = {}, state: DiskState = newState(options)) {
+  /** Without `volume` it is new. */
+  constructor(options: SimDiskOptions = {}, volume = newVolume(options)) {
     this.#options = options;
-    this.#table = state.table;
-    this.#journal = state.journal;
-    this.#lastNumber = state.lastNumber;
-    this.#timeMs = state.timeMs;
+    this.#volume = volume;
   }
 
   /** Operations so far. */
@@ -75,13 +60,12 @@ export class SimDisk implements Disk {
 
   /** What is there after the program was killed: everything it did, synced or not. Leaves this disk as it is. */
   afterKill(): SimDisk {
-    return this.#with(this.#table.clone(), this.#journal.clone());
+    return new SimDisk(this.#options, this.#volume.afterKill());
   }
 
   /** What is there after a loss of power, by chance. Leaves this disk as it is, so that it can be asked many times. */
   afterPowerLoss(profile: PowerProfile, random: Random): SimDisk {
-    const table = this.#journal.afterPowerLoss(profile, random);
-    return this.#with(table, new Journal(table.clone()));
+    return new SimDisk(this.#options, this.#volume.afterPowerLoss(profile, random));
   }
 
   stat(path: string): FileStat | undefined {
@@ -118,16 +102,14 @@ export class SimDisk implements Disk {
     return this.#run("open", path, () => {
       const place = this.#locate(path, "open");
       if (how === "append" && place.inode !== undefined) return this.#openExisting(path, how, place);
-      const inode = this.#make("open", path, { type: "file", mode: 0o600 });
-      return this.#handle(path, how, inode);
+      return this.#handle(path, how, this.#volume.make(this.#free(path, "open"), { type: "file", mode: 0o600 }));
     });
   }
 
   makeDirectory(path: string, mode = 0o700): void {
     this.#run("mkdir", path, () => {
-      const isDevice = this.#options.devices?.includes(path) ?? false;
-      const more = isDevice ? { device: this.#lastNumber + 1 } : {};
-      this.#make("mkdir", path, { type: "directory", mode: mode & 0o1777 & ~umask, ...more });
+      const traits = { type: "directory", mode: mode & 0o1777 & ~umask } as const;
+      this.#volume.make(this.#free(path, "mkdir"), traits, this.#options.devices?.includes(path));
     });
   }
 
@@ -138,7 +120,7 @@ export class SimDisk implements Disk {
       if (inode.device !== place.directory.device) throw systemError("EXDEV", "link", path);
       if (inode.type === "directory") throw systemError("EPERM", "link", path);
       if (inode.links >= (this.#options.mostLinks ?? 65_000)) throw systemError("EMLINK", "link", path);
-      this.#name({ set: { ...nameOf(place), inode: inode.number } });
+      this.#volume.name({ set: { ...nameOf(place), inode: inode.number } });
     });
   }
 
@@ -147,7 +129,7 @@ export class SimDisk implements Disk {
       if (target.includes("\0")) throw systemError("ERR_INVALID_ARG_VALUE", "symlink", path);
       if (target === "") throw systemError("ENOENT", "symlink", path);
       if (nameBytes(target).length > longestTarget) throw systemError("ENAMETOOLONG", "symlink", path);
-      this.#make("symlink", path, { type: "symlink", mode: 0o777, target });
+      this.#volume.make(this.#free(path, "symlink"), { type: "symlink", mode: 0o777, target });
     });
   }
 
@@ -160,7 +142,7 @@ export class SimDisk implements Disk {
       for (const inode of renameTouches(source.inode, source, target, from)) {
         this.#checkMode(inode, permission.write, "rename", from);
       }
-      this.#name({ clear: nameOf(source), set: { ...nameOf(target), inode: source.inode.number } });
+      this.#volume.name({ clear: nameOf(source), set: { ...nameOf(target), inode: source.inode.number } });
     });
   }
 
@@ -170,7 +152,7 @@ export class SimDisk implements Disk {
       if (place.inode === undefined) throw systemError("ENOENT", "unlink", path);
       this.#checkMode(place.directory, permission.write, "unlink", path);
       if (place.inode.type === "directory") throw systemError("EISDIR", "unlink", path);
-      this.#name({ clear: nameOf(place) });
+      this.#volume.name({ clear: nameOf(place) });
     });
   }
 
@@ -181,7 +163,7 @@ export class SimDisk implements Disk {
       this.#checkMode(place.directory, permission.write, "rmdir", path);
       if (place.inode.type !== "directory") throw systemError("ENOTDIR", "rmdir", path);
       if (place.inode.names.size > 0) throw systemError("ENOTEMPTY", "rmdir", path);
-      this.#name({ clear: nameOf(place) });
+      this.#volume.name({ clear: nameOf(place) });
     });
   }
 
@@ -189,7 +171,7 @@ export class SimDisk implements Disk {
     this.#run("chmod", path, () => {
       const inode = this.#existing(path, "chmod");
       if (inode.type === "symlink") throw systemError("ELOOP", "chmod", path);
-      this.#change(inode, { mode: mode & 0o7777 });
+      this.#volume.change(inode, { mode: mode & 0o7777 });
     });
   }
 
@@ -198,34 +180,30 @@ export class SimDisk implements Disk {
       const inode = this.#existing(path, "chown");
       const isOwn = uid === inode.uid && gid === inode.gid;
       if (!isOwn && !this.#options.privileged) throw systemError("EPERM", "chown", path);
-      this.#change(inode, { uid, gid });
+      this.#volume.change(inode, { uid, gid });
     });
   }
 
   setMtime(path: string, mtimeMs: number): void {
-    this.#run("utime", path, () => this.#change(this.#existing(path, "utime"), { mtimeMs }));
+    this.#run("utime", path, () => this.#volume.change(this.#existing(path, "utime"), { mtimeMs }));
   }
 
   sync(path: string): void {
-    this.#sync("fsync", path, [this.#syncable(path).number], "all");
+    this.#sync("fsync", path, [this.#syncable(path)], "all");
   }
 
   syncTree(path: string): void {
-    this.#sync("syncfs", path, this.#numbersBelow(this.#syncable(path)), "all");
+    this.#sync("syncfs", path, this.#volume.below(this.#syncable(path)), "all");
   }
 
   space(path: string): { freeBytes: number; totalBytes: number } {
     this.#faults.checkAlive();
     this.#existing(path, "statfs");
-    return { freeBytes: Math.max(0, this.#capacity - this.#table.usedBytes), totalBytes: this.#capacity };
+    return { freeBytes: Math.max(0, this.#capacity - this.#volume.table.usedBytes), totalBytes: this.#capacity };
   }
 
   get #capacity(): number {
     return this.#options.capacityBytes ?? 2 ** 50;
-  }
-
-  #with(table: FileTable, journal: Journal): SimDisk {
-    return new SimDisk(this.#options, { table, journal, lastNumber: this.#lastNumber, timeMs: this.#timeMs });
   }
 
   #run<T>(call: string, path: string, act: () => T): T {
@@ -233,7 +211,7 @@ export class SimDisk implements Disk {
   }
 
   #locate(path: string, call: string): Place {
-    return locate(this.#table, path, call, this.#options.privileged ?? false);
+    return locate(this.#volume.table, path, call, this.#options.privileged ?? false);
   }
 
   #existing(path: string, call: string): Inode {
@@ -256,40 +234,10 @@ export class SimDisk implements Disk {
     if (!this.#options.privileged && (inode.mode & needed) !== needed) throw systemError("EACCES", call, path);
   }
 
-  #make(call: string, path: string, traits: Pick<Inode, "type" | "mode"> & Partial<Pick<Inode, "target" | "device">>): Inode {
-    const place = this.#free(path, call);
-    this.#lastNumber += 1;
-    const owner = this.#options.privileged ? 0 : 1000;
-    const timeMs = this.#time();
-    const inode = {
-      ...newInode(this.#lastNumber, traits.type, place.directory.device, timeMs), uid: owner, gid: owner, ...traits,
-    };
-    this.#table.apply({ kind: "inode", inode });
-    this.#journal.add({ kind: "inode", inode }, []);
-    this.#name({ set: { ...nameOf(place), inode: inode.number } });
-    return this.#table.get(inode.number) ?? inode;
-  }
-
-  #name(change: { readonly clear?: NameOf; readonly set?: NameOf & { readonly inode: number } }): void {
-    const operation = { kind: "name", ...change, timeMs: this.#time() } as const;
-    const directories = [change.clear, change.set].flatMap((name) => name?.directory ?? []);
-    this.#table.apply(operation);
-    this.#journal.add(operation, directories);
-  }
-
-  #change({ number }: Inode, attributes: Attributes): void {
-    const operation = { kind: "attributes", inode: number, attributes, timeMs: this.#time() } as const;
-    this.#table.apply(operation);
-    this.#journal.add(operation, [number]);
-  }
-
   #write(path: string, inode: Inode, position: number, bytes: Uint8Array): void {
-    const room = Math.max(0, this.#capacity - this.#table.usedBytes);
-    const fitting = bytes.slice(0, room);
-    const operation = { kind: "write", inode: inode.number, position, bytes: fitting, timeMs: this.#time() } as const;
-    this.#table.apply(operation);
-    this.#journal.add(operation, [inode.number]);
-    if (fitting.length < bytes.length) throw systemError("ENOSPC", "write", path);
+    const room = Math.max(0, this.#capacity - this.#volume.table.usedBytes);
+    this.#volume.write(inode, position, bytes.subarray(0, room));
+    if (room < bytes.length) throw systemError("ENOSPC", "write", path);
   }
 
   #openExisting(path: string, how: "read" | "append", { inode }: Place): OpenFile {
@@ -301,16 +249,15 @@ export class SimDisk implements Disk {
   }
 
   #handle(path: string, how: "read" | "create" | "append", inode: Inode): OpenFile {
-    return new SimFile(path, how, inode, this.#table, {
+    return new SimFile(path, how, inode, this.#volume.table, {
       checkAlive: () => this.#faults.checkAlive(),
       write: (position, bytes) => this.#run("write", path, () => this.#write(path, inode, position, bytes)),
-      sync: () => this.#sync("fdatasync", path, [inode.number], "bytes"),
+      sync: () => this.#sync("fdatasync", path, [inode], "bytes"),
     });
   }
 
-  #sync(call: string, path: string, inodes: readonly number[], what: "bytes" | "all"): void {
-    const sync = () => inodes.forEach((inode) => this.#journal.sync(inode, what));
-    this.#faults.run(call, path, sync, () => inodes.forEach((inode) => this.#journal.lose(inode)));
+  #sync(call: string, path: string, inodes: readonly Inode[], what: "bytes" | "all"): void {
+    this.#faults.run(call, path, () => this.#volume.sync(inodes, what), () => this.#volume.lose(inodes));
   }
 
   #syncable(path: string): Inode {
@@ -321,32 +268,12 @@ export class SimDisk implements Disk {
     if (!isWritable) this.#checkMode(inode, permission.read, "open", path);
     return inode;
   }
-
-  #numbersBelow(inode: Inode): number[] {
-    const inodes = [inode];
-    for (const { names } of inodes) {
-      for (const { inode: number } of names.values()) inodes.push(this.#table.get(number) ?? inode);
-    }
-    return inodes.map(({ number }) => number);
-  }
-
-  #time(): number {
-    this.#timeMs += 1;
-    return this.#options.wallTime?.() ?? this.#timeMs;
-  }
 }
 
-function newState(options: SimDiskOptions): DiskState {
-  const timeMs = Date.UTC(2026, 0, 1);
-  const table = new FileTable(foldOf(options));
-  table.apply({ kind: "inode", inode: { ...newInode(rootNumber, "directory", 1, timeMs), mode: 0o755, links: 1 } });
-  return { table, journal: new Journal(table.clone()), lastNumber: rootNumber, timeMs };
+function newVolume(options: SimDiskOptions): Volume {
+  return new Volume({ fold: foldOf(options), owner: options.privileged ? 0 : 1000, wallTime: options.wallTime });
 }
 
 function foldOf({ fold }: SimDiskOptions): (name: string) => string {
   return fold ?? ((name) => name);
-}
-
-function nameOf({ directory, name }: Place): NameOf {
-  return { directory: directory.number, name };
 }

@@ -26,7 +26,7 @@ export function systemError(code: string, call: string, path: string): NodeJS.Er
 export function locate(table: FileTable, path: string, call: string, privileged: boolean): Place {
   if (path.includes("\0")) throw systemError("ERR_INVALID_ARG_VALUE", call, path);
   if (path === "") throw systemError("ENOENT", call, path);
-  if (nameBytes(path).length > longestPath) throw systemError("ENAMETOOLONG", call, path);
+  if (isLonger(path, longestPath)) throw systemError("ENAMETOOLONG", call, path);
   const root = table.get(rootNumber) as Inode;
   const way = [root];
   const ahead = components(path);
@@ -41,7 +41,7 @@ export function locate(table: FileTable, path: string, call: string, privileged:
       if (name === ".." && way.length > 1) way.pop();
       continue;
     }
-    if (nameBytes(name).length > longestName) throw systemError("ENAMETOOLONG", call, path);
+    if (isLonger(name, longestName)) throw systemError("ENAMETOOLONG", call, path);
     const inode = table.find(directory, name);
     if (ahead.length === 0) return { directory, name, inode, way };
     if (inode === undefined) throw systemError("ENOENT", call, path);
@@ -55,10 +55,13 @@ export function locate(table: FileTable, path: string, call: string, privileged:
   }
 }
 
+/** In bytes, of which one UTF-16 unit makes three at most. */
+function isLonger(name: string, limit: number): boolean {
+  return name.length * 3 > limit && nameBytes(name).length > limit;
+}
+
 /** The next one last. */
 function components(path: string): string[] {
-  return path
-    .split("/")
-    .filter((name) => name !== "")
-    .reverse();
+  const names = path.split("/").reverse();
+  return names.includes("") ? names.filter((name) => name !== "") : names;
 }

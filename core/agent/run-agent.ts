@@ -1,0 +1,130 @@
+import { failure } from "distributary/sdk";
+import type { Exec, Io, Log } from "distributary/sdk";
+import { loadLocalPolicy, rootOf } from "../../config/local-policy.ts";
+import type { LocalPolicy } from "../../config/local-policy.ts";
+import { parseBytes } from "../../config/units.ts";
+import { readPublicKey } from "../assignment/seal.ts";
+import { makeDirectories } from "../content/objects.ts";
+import { Kernel } from "../kernel/kernel.ts";
+import type { PluginUse } from "../kernel/loader.ts";
+import { createLink } from "../runtime/http.ts";
+import type { Link } from "../runtime/http.ts";
+import { controlId } from "../runtime/identity.ts";
+import { Agent } from "./agent.ts";
+import { enrol, loadIdentity, renewIdentity, renewalTime } from "./enrol.ts";
+import type { NodeIdentity } from "./enrol.ts";
+
+export interface RunAgentOptions {
+  readonly name: string;
+  readonly directory: string;
+  readonly control: { readonly host: string; readonly port: number };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  /** What control may do here. */
+  readonly policyFile?: string;
+  /** Needed once, to enrol. */
+  readonly token?: string;
+  readonly plugins: readonly PluginUse[];
+  readonly pluginDirectory: string;
+  readonly log: Log;
+}
+
+/** Enrols if that was not done before, then runs the agent until the signal. */
+export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http">, signal: AbortSignal): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  const { name, directory, log } = options;
+  const { host = "127.0.0.1", port } = options.control;
+  const control = { id: controlId, host: host === "" ? "127.0.0.1" : host, port };
+  const policy = loadLocalPolicy(options.policyFile);
+  makeDirectories(hostIo.disk, directory);
+  const kernel = resources.use(await Kernel.load({ plugins: options.plugins, directory: options.pluginDirectory, role: "agent", log }));
+  const identity = loadIdentity(directory) ?? (await enrolNow(options, control));
+  const link = await createLink(identity, { host: "127.0.0.1", port: 0, log });
+  resources.defer(() => link.close());
+  const io: Io = { ...hostIo, http: link };
+  await kernel.start("agent", io);
+  const agent = new Agent(io, {
+    node: identity.id,
+    name,
+    labels: options.labels,
+    ...(options.location === undefined ? {} : { location: options.location }),
+    control,
+    directory,
+    signingKey: readPublicKey(identity.signingKey),
+    kernel,
+    log,
+    permissionFor: (site) => permissionFor(policy, site, name),
+    afterSwitch: (site, _release, stop) => tellServer(policy, site, io.exec, stop),
+  });
+  log.info({ node: identity.id, name, directory }, "agent runs");
+  await Promise.all([agent.run(signal), keepIdentity(identity, link, control, directory, io, log, signal)]);
+}
+
+async function enrolNow({ token, name, directory, log }: RunAgentOptions, control: { host: string; port: number }): Promise<NodeIdentity> {
+  if (token === undefined) throw failure("DIST_ERR_AUTH_TOKEN", { problem: `node '${name}' is not enrolled and has none` });
+  const identity = await enrol({ control, token, name, directory });
+  log.info({ node: identity.id, name }, "enrolled");
+  return identity;
+}
+
+function permissionFor(policy: LocalPolicy, site: string, name: string) {
+  return {
+    directory: rootOf(policy, site, name),
+    maxEntries: policy.maxEntries,
+    maxBytes: parseBytes(policy.maxBytes),
+    maxFileBytes: parseBytes(policy.maxFileBytes),
+    extensions: policy.extensions,
+    names: policy.names,
+    symlinks: policy.symlinks,
+    keepReleases: policy.keepReleases,
+  };
+}
+
+const probeMs = 10_000;
+
+/** Runs the node's own reload command, then waits until the site answers its probe. */
+async function tellServer({ reload, probe }: LocalPolicy, site: string, exec: Exec, signal: AbortSignal): Promise<void> {
+  const [file, ...args] = reload[site] ?? [];
+  if (file !== undefined) {
+    const { code, stderr } = await exec(file, args, { signal });
+    if (code !== 0) throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `'${file}' ended with ${code}: ${stderr.slice(0, 500)}` });
+  }
+  const url = probe[site];
+  if (url === undefined) return;
+  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]), redirect: "manual" }).catch((error: unknown) => {
+    throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url}: ${(error as Error).message}` }, { cause: error });
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url} answers ${response.status}` });
+}
+
+const pauseAfterFailureMs = 60_000;
+/** Timers of Node hold at most 2³¹ ms. */
+const longestSleepMs = 24 * 60 * 60 * 1000;
+
+/** Renews the certificate two thirds through its life. */
+async function keepIdentity(
+  first: NodeIdentity,
+  link: Link,
+  control: { id: string; host: string; port: number },
+  directory: string,
+  io: Io,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  let identity = first;
+  let pauseMs = 0;
+  while (!signal.aborted) {
+    const wait = Math.max(pauseMs, Math.min(longestSleepMs, renewalTime(identity) - io.clock.wallTime()));
+    await io.clock.until(io.clock.now() + wait, signal).catch(() => undefined);
+    if (signal.aborted || renewalTime(identity) > io.clock.wallTime()) continue;
+    try {
+      identity = await renewIdentity(identity, { http: link, control, directory });
+      link.use(identity);
+      pauseMs = 0;
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, "certificate not renewed");
+      pauseMs = pauseAfterFailureMs;
+    }
+  }
+}

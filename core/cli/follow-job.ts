@@ -1,0 +1,99 @@
+import { formatBytes } from "../../config/units.ts";
+import type { Job } from "../control/jobs/job.ts";
+import type { Client } from "./client.ts";
+import { exitCodes } from "./terminal/exit-codes.ts";
+import { Progress } from "./terminal/progress.ts";
+import type { Bar } from "./terminal/progress.ts";
+import { formatTable } from "./terminal/table.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+/** A job as the API tells it. */
+export interface JobDetail extends Job {
+  readonly nodes: readonly { readonly node: string; readonly name: string | null; readonly stage: string; readonly reason: string | null }[];
+}
+
+const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, compress", transfer: "transfer" };
+
+/**
+ * Asks for a job and watches it until it ends, or until it waits for "commit". Events only make it prompt:
+ * what counts is read from the job itself.
+ */
+export async function followJob(client: Client, ask: () => Promise<Job>, terminal: Terminal, signal: AbortSignal): Promise<JobDetail> {
+  const watching = new AbortController();
+  const events = await client.events(AbortSignal.any([signal, watching.signal]));
+  const { id } = await ask();
+  using bars = new JobBars(terminal);
+  let detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
+  try {
+    if (isOver(detail)) return detail;
+    for await (const event of events) {
+      if (!("job" in event) || event.job !== id) continue;
+      if (event.type === "progress") bars.update(event.what, event.node, event.done, event.total);
+      if (event.type !== "job" || !isOver(event)) continue;
+      detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
+      return detail;
+    }
+    return await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
+  } finally {
+    watching.abort();
+  }
+}
+
+function isOver({ state, phase }: { readonly state: string; readonly phase: string }): boolean {
+  return phase === "holding" || !["queued", "running"].includes(state);
+}
+
+/** A bar for each thing a job does, and for each node's transfer. */
+class JobBars implements Disposable {
+  readonly #progress: Progress;
+  readonly #counts: Progress;
+  readonly #bars = new Map<string, Bar>();
+
+  constructor(terminal: Terminal) {
+    this.#progress = new Progress(terminal, { unit: "bytes" });
+    this.#counts = new Progress(terminal, { unit: "count" });
+  }
+
+  update(what: string, node: string | undefined, done: number, total: number): void {
+    const label = node === undefined ? (labels[what] ?? what) : `${labels[what] ?? what} ${node.slice(0, 8)}`;
+    const kind = what === "scan" ? this.#counts : this.#progress;
+    const bar = this.#bars.get(label) ?? kind.bar(label, total > 0 ? total : undefined);
+    this.#bars.set(label, bar);
+    if (total > 0) bar.setTotal(total);
+    bar.update(done);
+    if (total > 0 && done >= total) bar.finish();
+  }
+
+  [Symbol.dispose](): void {
+    this.#progress[Symbol.dispose]();
+    this.#counts[Symbol.dispose]();
+  }
+}
+
+/** Prints what became of a job, and answers the exit code that says it. */
+export function reportJob(job: JobDetail, { json, terminal, print }: { json: boolean; terminal: Terminal; print(line: string): void }): number {
+  if (json) print(JSON.stringify(job));
+  else for (const line of describeJob(job, terminal.columns)) print(line);
+  if (job.state === "done") return exitCodes.ok;
+  return job.state === "deferred" || job.phase === "holding" ? exitCodes.waiting : exitCodes.failed;
+}
+
+function describeJob(job: JobDetail, columns: number): string[] {
+  const { stats } = job;
+  const waits = job.phase === "holding" ? "prepared; `distributary commit` makes it live" : job.reason;
+  const lines = [`${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${waits}`];
+  if (stats.summary !== undefined && job.kind === "publish") {
+    const { added, removed, changed, attributes, unchanged } = stats.summary;
+    lines.push(`changes: ${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times, ${unchanged} as before`);
+  }
+  if (stats.travelBytes !== undefined) {
+    const there = stats.sizeBytes === undefined ? "" : ` of ${formatBytes(stats.sizeBytes)} there are`;
+    lines.push(`travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`);
+  }
+  if (stats.passedOver !== undefined && stats.passedOver.length > 0) lines.push(`passed over, being no files: ${stats.passedOver.join(", ")}`);
+  const failed = job.nodes.filter(({ stage }) => stage === "failed");
+  if (failed.length > 0) {
+    lines.push(formatTable([{ title: "node" }, { title: "failed because", leastWidth: 40 }], failed.map(({ name, node, reason }) => [name ?? node, reason ?? ""]), columns));
+  }
+  return lines;
+}

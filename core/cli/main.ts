@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import packageJson from "../../package.json" with { type: "json" };
+import { agent } from "./agent.ts";
+import { apply } from "./apply.ts";
+import { check } from "./check.ts";
+import { checkpoint } from "./checkpoint.ts";
+import { commit } from "./commit.ts";
+import { control } from "./control.ts";
+import { exportCommand } from "./export.ts";
+import { jobs } from "./jobs.ts";
+import { nodes } from "./nodes.ts";
+import { plugins } from "./plugins.ts";
+import { publish } from "./publish.ts";
+import { remove } from "./remove.ts";
+import { restore } from "./restore.ts";
+import { rollback } from "./rollback.ts";
+import { status } from "./status.ts";
+import { runCommand } from "./terminal/run-command.ts";
+import { processTerminal } from "./terminal/terminal.ts";
+import { token } from "./token.ts";
+
+const program = {
+  name: "distributary",
+  version: packageJson.version,
+  about: packageJson.description,
+  commands: [publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins],
+};
+
+const interrupt = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => interrupt.abort());
+process.exitCode = await runCommand(program, process.argv.slice(2), processTerminal(), interrupt.signal);

@@ -1,0 +1,41 @@
+import { Client, controlOptions } from "./client.ts";
+import { defineCommand, jsonOption } from "./terminal/command.ts";
+import { exitCodes } from "./terminal/exit-codes.ts";
+import { formatTable } from "./terminal/table.ts";
+
+interface Status {
+  readonly version: string;
+  readonly directory: string;
+  readonly database: string;
+  readonly linkPort: number;
+  readonly nodes: { readonly enrolled: number; readonly connected: number };
+  readonly sites: readonly {
+    readonly site: string;
+    readonly group: string;
+    readonly staging: string;
+    readonly liveVersion?: number;
+    readonly backupVersion?: number;
+    readonly nodes: number;
+    readonly current: number;
+  }[];
+}
+
+export const status = defineCommand({
+  name: "status",
+  summary: "Shows control, its sites, and how many nodes have what is live.",
+  options: { type: "object", properties: { json: jsonOption, ...controlOptions } },
+  examples: [{ line: "status", does: "shows how things are" }],
+  async run({ values, terminal, print, signal }) {
+    const found = await Client.find(values).get<Status>("/v1/status", signal);
+    if (values.json) {
+      print(JSON.stringify(found));
+      return exitCodes.ok;
+    }
+    print(`Distributary ${found.version}, ${found.database} database, data in ${found.directory}, agents at port ${found.linkPort}`);
+    print(`${found.nodes.connected} of ${found.nodes.enrolled} nodes are connected`);
+    const titles = [{ title: "site" }, { title: "group" }, { title: "live", align: "right" }, { title: "backup", align: "right" }, { title: "nodes with it", align: "right" }, { title: "staging" }] as const;
+    const rows = found.sites.map((site) => [site.site, site.group, site.liveVersion, site.backupVersion, `${site.current} of ${site.nodes}`, site.staging]);
+    print(formatTable(titles, rows, terminal.columns));
+    return exitCodes.ok;
+  },
+});

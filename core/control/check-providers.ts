@@ -1,0 +1,24 @@
+import type { ProviderKind } from "distributary/sdk";
+import type { Policy } from "../../config/schema.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Declaration } from "./catalog.ts";
+
+/** Throws DIST_ERR_PROVIDER_UNKNOWN for the first provider that a policy names and nobody provides. */
+export function checkProviders({ registries }: Kernel, { policies, sites }: Declaration): void {
+  const own = Object.values(sites).flatMap(({ policy }) => (typeof policy === "string" ? [] : [policy]));
+  for (const policy of [...Object.values(policies), ...own]) {
+    for (const [kind, name] of namedBy(policy)) if (name !== "none" && name !== "native") registries[kind].get(name);
+  }
+}
+
+/** Every provider a policy names, by kind. `none` and `native` stand for no one in particular. */
+function namedBy(policy: Policy): [ProviderKind, string][] {
+  return [
+    ["deltas", policy.delta],
+    ...policy.compress.map(({ use }): [ProviderKind, string] => ["compressors", use]),
+    ["ciphers", policy.encrypt],
+    ["priorities", policy.priority],
+    ["transports", policy.transport],
+    ["interpreters", policy.interpreter],
+  ];
+}
