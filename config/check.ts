@@ -15,7 +15,7 @@ export interface Knowledge {
 
 const noOptions: ObjectSchema = { type: "object", properties: {} };
 
-/** Checks plugin options and the names of providers. Throws a ConfigError with every problem and its line; reads no secret. */
+/** Checks plugin options and names of providers. Throws a ConfigError with every problem and its line; reads no secret. */
 export function checkConfig(loaded: LoadedConfig, knowledge: Knowledge): void {
   const { config, directory } = loaded;
   const problems: Problem[] = [];
@@ -23,9 +23,13 @@ export function checkConfig(loaded: LoadedConfig, knowledge: Knowledge): void {
     const id = as ?? use;
     if (!knowledge.plugins.has(id)) return;
     const checked = compileSchema(knowledge.plugins.get(id) ?? noOptions, { directory, secrets: "leave" })(options);
-    if (!checked.ok) problems.push(...checked.problems.map((problem) => ({ ...problem, path: ["plugins", at, "options", ...problem.path] })));
+    if (!checked.ok)
+      problems.push(
+        ...checked.problems.map((problem) => ({ ...problem, path: ["plugins", at, "options", ...problem.path] })),
+      );
   });
-  for (const [name, policy] of Object.entries(config.policies)) problems.push(...providerProblems(policy, ["policies", name], knowledge));
+  for (const [name, policy] of Object.entries(config.policies))
+    problems.push(...providerProblems(policy, ["policies", name], knowledge));
   for (const [name, { policy }] of Object.entries(config.sites)) {
     if (typeof policy !== "string") problems.push(...providerProblems(policy, ["sites", name, "policy"], knowledge));
   }
@@ -41,7 +45,9 @@ function providerProblems(policy: Policy, path: Problem["path"], { providers }: 
   };
   return [
     ...look("deltas", "delta engine", policy.delta, ["delta"]),
-    ...policy.compress.flatMap(({ use }, at) => look("compressors", "compressor", use, ["compress", at, "use"], "none")),
+    ...policy.compress.flatMap(({ use }, at) =>
+      look("compressors", "compressor", use, ["compress", at, "use"], "none"),
+    ),
     ...look("ciphers", "cipher", policy.encrypt, ["encrypt"], "none"),
     ...look("priorities", "priority", policy.priority, ["priority"]),
     ...look("transports", "transport", policy.transport, ["transport"]),

@@ -6,7 +6,7 @@ export class TooMuch extends Error {
 export const mostValues = 200_000;
 export const deepest = 64;
 
-/** A copy of lists, objects and simple values in which nothing is shared. Throws TooMuch beyond 200,000 values or 64 levels. */
+/** A copy of plain values in which nothing is shared. Throws TooMuch beyond 200,000 values or 64 levels. */
 export function plainCopy(value: unknown): unknown {
   let count = 0;
   const copy = (item: unknown, depth: number): unknown => {

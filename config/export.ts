@@ -40,5 +40,7 @@ function withOrderedPolicy(site: unknown): unknown {
 }
 
 function mapValues(value: unknown, map: (item: unknown) => unknown): unknown {
-  return isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item)])) : value;
+  return isPlainObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item)]))
+    : value;
 }

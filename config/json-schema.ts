@@ -20,7 +20,13 @@ const reference: JsonSchema = {
 export function configJsonSchema(): JsonSchema {
   const policy = toJsonSchema(policySchema, reference);
   const policyProperties = policy["properties"] as Readonly<Record<string, JsonSchema>>;
-  const ownPolicy = { ...policy, properties: { ...policyProperties, quorum: { ...policyProperties["quorum"], type: ["string", "integer"], minimum: 1 } } };
+  const ownPolicy = {
+    ...policy,
+    properties: {
+      ...policyProperties,
+      quorum: { ...policyProperties["quorum"], type: ["string", "integer"], minimum: 1 },
+    },
+  };
   const plugin = toJsonSchema(pluginSchema, reference);
   const options = { type: "object", description: "Options of the plugin.", default: {} };
   const site = toJsonSchema(siteSchema, reference);
@@ -36,11 +42,16 @@ export function configJsonSchema(): JsonSchema {
       ...sections,
       plugins: {
         ...sections["plugins"],
-        items: { anyOf: [{ type: "string" }, { ...plugin, properties: { ...(plugin["properties"] as object), options } }] },
+        items: {
+          anyOf: [{ type: "string" }, { ...plugin, properties: { ...(plugin["properties"] as object), options } }],
+        },
       },
       sites: {
         ...sections["sites"],
-        additionalProperties: { ...site, properties: { ...siteProperties, policy: { description, default: byDefault, anyOf: [named, ownPolicy] } } },
+        additionalProperties: {
+          ...site,
+          properties: { ...siteProperties, policy: { description, default: byDefault, anyOf: [named, ownPolicy] } },
+        },
       },
       policies: { ...sections["policies"], additionalProperties: ownPolicy },
     },

@@ -37,7 +37,7 @@ export function loadConfig(file: string, options: LoadOptions = {}): LoadedConfi
   return readConfig(readConfigText(file), file, options);
 }
 
-/** `loadConfig` for text at hand; relative paths in it are relative to the directory of `file`, which need not exist. */
+/** `loadConfig` for text at hand. Paths in it are relative to the directory of `file`, which need not exist. */
 export function readConfig(text: string, file: string, { role, environment }: LoadOptions = {}): LoadedConfig {
   const yaml = new YamlFile(text, file);
   const directory = dirname(resolve(file));
@@ -54,7 +54,8 @@ export function readConfig(text: string, file: string, { role, environment }: Lo
   const addProblems = (path: Problem["path"], found: readonly Problem[]) => {
     problems.push(...found.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
   };
-  for (const [name, policy] of Object.entries(checked.ok ? checked.value.policies : {})) addProblems(["policies", name], policyProblems(policy));
+  for (const [name, policy] of Object.entries(checked.ok ? checked.value.policies : {}))
+    addProblems(["policies", name], policyProblems(policy));
   const policies = new Map<string, Policy>();
   for (const [site, policy] of ownPolicies) {
     const own = checkPolicy(policy);
@@ -62,18 +63,20 @@ export function readConfig(text: string, file: string, { role, environment }: Lo
     addProblems(["sites", site, "policy"], own.ok ? policyProblems(own.value) : own.problems);
   }
   pluginOptions.forEach((given, at) => {
-    if (!isPlainObject(given)) problems.push({ path: ["plugins", at, "options"], message: "must be a mapping (`key: value`)" });
+    if (!isPlainObject(given))
+      problems.push({ path: ["plugins", at, "options"], message: "must be a mapping (`key: value`)" });
   });
   if (!checked.ok || problems.length > 0) throw yaml.error(problems);
-  const plugins = checked.value.plugins.map(
-    (plugin, at): PluginEntry => ({
-      ...plugin,
-      options: pluginOptions[at] as PluginEntry["options"],
-      where: yaml.locate(["plugins", at]),
-    }),
-  );
+  const plugins = checked.value.plugins.map((plugin, at): PluginEntry => ({
+    ...plugin,
+    options: pluginOptions[at] as PluginEntry["options"],
+    where: yaml.locate(["plugins", at]),
+  }));
   const sites = Object.fromEntries(
-    Object.entries(checked.value.sites).map(([name, site]): [string, Site] => [name, { ...site, policy: policies.get(name) ?? site.policy }]),
+    Object.entries(checked.value.sites).map(([name, site]): [string, Site] => [
+      name,
+      { ...site, policy: policies.get(name) ?? site.policy },
+    ]),
   );
   return {
     config: deepFreeze({ ...checked.value, plugins, sites }),

@@ -6,27 +6,51 @@ import type { Problem } from "./problem.ts";
 import { compileSchema } from "./validate.ts";
 import { YamlFile, readConfigText } from "./yaml-file.ts";
 
-/** What control may do on one node. The file belongs to the node's administrator; control can neither read nor change it. */
+/** What control may do on one node. The file belongs to the node's administrator; control cannot change it. */
 export const localPolicySchema = {
   type: "object",
   description: "What control may do on this node.",
   properties: {
     roots: {
       type: "object",
-      additionalProperties: { type: "string", format: "path", description: "A directory; `{site}` and `{name}` stand for the names of site and node." },
+      additionalProperties: {
+        type: "string",
+        format: "path",
+        description: "A directory; `{site}` and `{name}` stand for the names of site and node.",
+      },
       description: "The directory of each site. `*` is for sites not named; without it they are refused.",
     },
     extensions: {
       type: "array",
-      items: { type: "string", pattern: "^x-[a-z0-9-]{1,62}$", description: "The kind of an extension command, like `x-reload`." },
+      items: {
+        type: "string",
+        pattern: "^x-[a-z0-9-]{1,62}$",
+        description: "The kind of an extension command, like `x-reload`.",
+      },
       default: [],
       description: "Commands beyond files that may be carried out.",
     },
-    maxEntries: { type: "integer", minimum: 1, maximum: 100_000_000, default: 2_000_000, description: "Files and directories of one site." },
+    maxEntries: {
+      type: "integer",
+      minimum: 1,
+      maximum: 100_000_000,
+      default: 2_000_000,
+      description: "Files and directories of one site.",
+    },
     maxBytes: { type: "string", format: "bytes", default: "1 TiB", description: "Size of one site." },
     maxFileBytes: { type: "string", format: "bytes", default: "64 GiB", description: "Size of one file." },
-    names: { type: "string", enum: ["any", "portable"], default: "any", description: "`portable` refuses file names that some systems cannot keep." },
-    symlinks: { type: "string", enum: ["keep", "refuse"], default: "keep", description: "Whether sites may hold symbolic links." },
+    names: {
+      type: "string",
+      enum: ["any", "portable"],
+      default: "any",
+      description: "`portable` refuses file names that some systems cannot keep.",
+    },
+    symlinks: {
+      type: "string",
+      enum: ["keep", "refuse"],
+      default: "keep",
+      description: "Whether sites may hold symbolic links.",
+    },
     reload: {
       type: "object",
       additionalProperties: {
@@ -40,11 +64,21 @@ export const localPolicySchema = {
     },
     probe: {
       type: "object",
-      additionalProperties: { type: "string", pattern: "^https?://[^\\s]+$", description: "A URL that begins with `http://` or `https://`." },
+      additionalProperties: {
+        type: "string",
+        pattern: "^https?://[^\\s]+$",
+        description: "A URL that begins with `http://` or `https://`.",
+      },
       default: {},
       description: "What must answer after a site went live, by site.",
     },
-    keepReleases: { type: "integer", minimum: 2, maximum: 1000, default: 2, description: "Releases that stay on disk, whatever control says." },
+    keepReleases: {
+      type: "integer",
+      minimum: 2,
+      maximum: 1000,
+      default: 2,
+      description: "Releases that stay on disk, whatever control says.",
+    },
   },
 } as const satisfies ObjectSchema;
 

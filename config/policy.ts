@@ -13,7 +13,11 @@ export const policySchema = {
   type: "object",
   description: "How sites are brought to their nodes.",
   properties: {
-    delta: { type: "string", default: "rsync", description: "Delta engine that describes changed files; `whole` sends them as they are." },
+    delta: {
+      type: "string",
+      default: "rsync",
+      description: "Delta engine that describes changed files; `whole` sends them as they are.",
+    },
     compress: {
       type: "array",
       items: {
@@ -23,7 +27,11 @@ export const policySchema = {
         properties: {
           types: {
             type: "array",
-            items: { type: "string", pattern: "^([^./\\\\*A-Z]+|\\*)$", description: "A file type like `html`, in lower case and without the dot, or `*` for all." },
+            items: {
+              type: "string",
+              pattern: "^([^./\\\\*A-Z]+|\\*)$",
+              description: "A file type like `html`, in lower case and without the dot, or `*` for all.",
+            },
             minItems: 1,
             description: "File types it is for, without the dot.",
           },
@@ -36,9 +44,23 @@ export const policySchema = {
       ],
       description: "Which files are compressed with what. Types that no rule is for are not compressed.",
     },
-    encrypt: { type: "string", default: "none", description: "Cipher for the data on its way from control to the nodes, or `none`." },
-    pieceBytes: { type: "string", format: "bytes", default: "1 MiB", description: "The unit in which data travels: smaller is sooner forwarded." },
-    sectionBytes: { type: "string", format: "bytes", default: "4 GiB", description: "A change larger than this is cut into several assignments." },
+    encrypt: {
+      type: "string",
+      default: "none",
+      description: "Cipher for the data on its way from control to the nodes, or `none`.",
+    },
+    pieceBytes: {
+      type: "string",
+      format: "bytes",
+      default: "1 MiB",
+      description: "The unit in which data travels: smaller is sooner forwarded.",
+    },
+    sectionBytes: {
+      type: "string",
+      format: "bytes",
+      default: "4 GiB",
+      description: "A change larger than this is cut into several assignments.",
+    },
     quorum: {
       type: "string",
       pattern: "^(100|[1-9][0-9]?)%$|^[1-9][0-9]{0,5}$",
@@ -57,20 +79,56 @@ export const policySchema = {
       default: "auto",
       description: "Whether a prepared change goes live by itself or waits for `distributary commit`.",
     },
-    prepareTimeout: { type: "string", format: "duration", default: "1h", description: "How long nodes may take to have a change ready." },
-    commitTimeout: { type: "string", format: "duration", default: "2m", description: "How long nodes may take to go live." },
-    retry: { type: "string", format: "duration", default: "5m", description: "After how long a deferred job is tried again." },
+    prepareTimeout: {
+      type: "string",
+      format: "duration",
+      default: "1h",
+      description: "How long nodes may take to have a change ready.",
+    },
+    commitTimeout: {
+      type: "string",
+      format: "duration",
+      default: "2m",
+      description: "How long nodes may take to go live.",
+    },
+    retry: {
+      type: "string",
+      format: "duration",
+      default: "5m",
+      description: "After how long a deferred job is tried again.",
+    },
     keepVersions: { type: "integer", minimum: 2, maximum: 10_000, default: 10, description: "Versions control keeps." },
-    keepCheckpoints: { type: "integer", minimum: 0, maximum: 10_000, default: 5, description: "Checkpoints control keeps." },
-    keepReleases: { type: "integer", minimum: 2, maximum: 1_000, default: 3, description: "Releases a node keeps on disk; two are live and backup." },
+    keepCheckpoints: {
+      type: "integer",
+      minimum: 0,
+      maximum: 10_000,
+      default: 5,
+      description: "Checkpoints control keeps.",
+    },
+    keepReleases: {
+      type: "integer",
+      minimum: 2,
+      maximum: 1_000,
+      default: 3,
+      description: "Releases a node keeps on disk; two are live and backup.",
+    },
     names: {
       type: "string",
       enum: ["any", "portable"],
       default: "any",
       description: "`portable` refuses file names that some systems cannot keep, before anything is sent.",
     },
-    symlinks: { type: "string", enum: ["keep", "refuse"], default: "keep", description: "Whether a site may hold symbolic links." },
-    priority: { type: "string", default: "default", description: "What ranks nodes: who leads and who is served first." },
+    symlinks: {
+      type: "string",
+      enum: ["keep", "refuse"],
+      default: "keep",
+      description: "Whether a site may hold symbolic links.",
+    },
+    priority: {
+      type: "string",
+      default: "default",
+      description: "What ranks nodes: who leads and who is served first.",
+    },
     transport: { type: "string", default: "http", description: "How data travels between sites." },
     interpreter: {
       type: "string",
@@ -90,9 +148,15 @@ export function policyProblems({ pieceBytes, sectionBytes, prepareTimeout, commi
   const { least, most } = pieceLimits;
   const durations = Object.entries({ prepareTimeout, commitTimeout, retry });
   return [
-    ...(piece < least || piece > most ? [{ path: ["pieceBytes"], message: `must be between ${formatBytes(least)} and ${formatBytes(most)}` }] : []),
-    ...(parseBytes(sectionBytes) < piece ? [{ path: ["sectionBytes"], message: "must be at least as large as `pieceBytes`" }] : []),
-    ...durations.filter(([, text]) => parseDuration(text) === 0).map(([name]) => ({ path: [name], message: "must be longer than nothing" })),
+    ...(piece < least || piece > most
+      ? [{ path: ["pieceBytes"], message: `must be between ${formatBytes(least)} and ${formatBytes(most)}` }]
+      : []),
+    ...(parseBytes(sectionBytes) < piece
+      ? [{ path: ["sectionBytes"], message: "must be at least as large as `pieceBytes`" }]
+      : []),
+    ...durations
+      .filter(([, text]) => parseDuration(text) === 0)
+      .map(([name]) => ({ path: [name], message: "must be longer than nothing" })),
   ];
 }
 

@@ -13,6 +13,10 @@ export interface Problem {
 /** `groups.web-eu.nodes[2]`: a path as people read it. */
 export function formatPath(path: readonly (string | number)[]): string {
   return path
-    .map((key, at) => (typeof key === "number" ? `[${key}]` : `${at === 0 ? "" : "."}${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)}`))
+    .map((key, at) =>
+      typeof key === "number"
+        ? `[${key}]`
+        : `${at === 0 ? "" : "."}${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)}`,
+    )
     .join("");
 }

@@ -21,15 +21,21 @@ const weights = ["pattern", "format", "minLength", "maxLength", "type", "enum"];
 
 function pathOf(pointer: string, value: unknown): (string | number)[] {
   let at = value;
-  return pointer.split("/").slice(1).map((token) => {
-    const key = token.replaceAll("~1", "/").replaceAll("~0", "~");
-    const [isList, inner] = [Array.isArray(at), (at as Readonly<Record<string, unknown>>)[key]];
-    at = inner;
-    return isList ? Number(key) : key;
-  });
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((token) => {
+      const key = token.replaceAll("~1", "/").replaceAll("~0", "~");
+      const [isList, inner] = [Array.isArray(at), (at as Readonly<Record<string, unknown>>)[key]];
+      at = inner;
+      return isList ? Number(key) : key;
+    });
 }
 
-function problemOf({ keyword, params, data, schema, parentSchema, message }: ErrorObject, path: readonly (string | number)[]): Problem {
+function problemOf(
+  { keyword, params, data, schema, parentSchema, message }: ErrorObject,
+  path: readonly (string | number)[],
+): Problem {
   switch (keyword) {
     case "additionalProperties": {
       const key = (params as { additionalProperty: string }).additionalProperty;
@@ -57,20 +63,30 @@ function problemOf({ keyword, params, data, schema, parentSchema, message }: Err
       return { path, message: `cannot be ${quoted(data)}`, hint };
     }
     default:
-      return { path, message: limitMessage(keyword, (params as { limit?: number }).limit ?? 0) ?? message ?? "is not valid" };
+      return {
+        path,
+        message: limitMessage(keyword, (params as { limit?: number }).limit ?? 0) ?? message ?? "is not valid",
+      };
   }
 }
 
 function limitMessage(keyword: string, limit: number): string | undefined {
   const count = (what: string) => `${limit} ${what}${limit === 1 ? "" : "s"}`;
   switch (keyword) {
-    case "maximum": return `must be at most ${limit}`;
-    case "minimum": return `must be at least ${limit}`;
-    case "minLength": return limit === 1 ? "must not be empty" : `must have at least ${count("character")}`;
-    case "maxLength": return `must have at most ${count("character")}`;
-    case "minItems": return limit === 1 ? "must not be an empty list" : `must have at least ${count("item")}`;
-    case "maxItems": return `must have at most ${count("item")}`;
-    default: return undefined;
+    case "maximum":
+      return `must be at most ${limit}`;
+    case "minimum":
+      return `must be at least ${limit}`;
+    case "minLength":
+      return limit === 1 ? "must not be empty" : `must have at least ${count("character")}`;
+    case "maxLength":
+      return `must have at most ${count("character")}`;
+    case "minItems":
+      return limit === 1 ? "must not be an empty list" : `must have at least ${count("item")}`;
+    case "maxItems":
+      return `must have at most ${count("item")}`;
+    default:
+      return undefined;
   }
 }
 
@@ -83,10 +99,16 @@ const typeNames: Readonly<Record<string, string>> = {
   object: "a mapping (`key: value`)",
 };
 
-function typeProblem(path: Problem["path"], { type }: { type: string | readonly string[] }, data: unknown, parent: unknown): Problem {
+function typeProblem(
+  path: Problem["path"],
+  { type }: { type: string | readonly string[] },
+  data: unknown,
+  parent: unknown,
+): Problem {
   const format = (parent as { format?: keyof typeof formats } | undefined)?.format;
-  const names = Array.isArray(type) ? type as readonly string[] : [String(type)];
-  const wanted = format === undefined ? names.map((name) => typeNames[name] ?? name).join(" or ") : formats[format].wanted;
+  const names = Array.isArray(type) ? (type as readonly string[]) : [String(type)];
+  const wanted =
+    format === undefined ? names.map((name) => typeNames[name] ?? name).join(" or ") : formats[format].wanted;
   const isScalar = typeof data === "number" || typeof data === "boolean";
   const hint = names.includes("string") && isScalar ? { hint: `put it in quotes: "${data}"` } : {};
   return { path, message: `must be ${wanted}, not ${quoted(data)}`, ...hint };

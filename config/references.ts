@@ -3,7 +3,7 @@ import { formats, isName } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 import { suggestion } from "./suggest.ts";
 
-/** What is wrong between the parts of a configuration: names that lead nowhere, are no names, or stand twice. Takes any value. */
+/** What is wrong between parts of a configuration: names that lead nowhere, are none, or stand twice. Takes any value. */
 export function referenceProblems(value: unknown): Problem[] {
   if (!isPlainObject(value)) return [];
   const { groups, sites, policies, plugins } = value;
@@ -30,7 +30,9 @@ function lookUp(path: Problem["path"], name: unknown, kind: string, known: reado
 }
 
 function repeatedIds(plugins: unknown): Problem[] {
-  const ids = Array.isArray(plugins) ? plugins.map((plugin: unknown) => (isPlainObject(plugin) ? plugin["as"] ?? plugin["use"] : undefined)) : [];
+  const ids = Array.isArray(plugins)
+    ? plugins.map((plugin: unknown) => (isPlainObject(plugin) ? (plugin["as"] ?? plugin["use"]) : undefined))
+    : [];
   const problems = repeated(ids, (at) => ["plugins", at], "plugin");
   return problems.map((problem) => ({ ...problem, hint: "give one of them another id with `as:`" }));
 }
@@ -51,6 +53,8 @@ function keysOf(value: unknown): string[] {
 
 function entriesOf(value: unknown): [string, Readonly<Record<string, unknown>>][] {
   return isPlainObject(value)
-    ? Object.entries(value).filter((entry): entry is [string, Readonly<Record<string, unknown>>] => isPlainObject(entry[1]))
+    ? Object.entries(value).filter((entry): entry is [string, Readonly<Record<string, unknown>>] =>
+        isPlainObject(entry[1]),
+      )
     : [];
 }

@@ -14,14 +14,25 @@ export const controlSchema = {
   description: "How control runs on this host.",
   properties: {
     name: { type: "string", format: "name", default: "control", description: "What this control is called." },
-    data: { type: "string", format: "path", default: "./data", description: "Directory of the database, the objects and the keys." },
-    api: { type: "string", format: "address", default: "127.0.0.1:7400", description: "Where the API and the console listen." },
+    data: {
+      type: "string",
+      format: "path",
+      default: "./data",
+      description: "Directory of the database, the objects and the keys.",
+    },
+    api: {
+      type: "string",
+      format: "address",
+      default: "127.0.0.1:7400",
+      description: "Where the API and the console listen.",
+    },
     link: { type: "string", format: "address", default: "0.0.0.0:7401", description: "Where agents connect to." },
     advertise: {
       type: "array",
       items: { type: "string", minLength: 1, maxLength: 253, description: "A host name or an IP address." },
       default: [],
-      description: "Names under which agents reach `link`; they stand in its certificate. Empty: the names of this host.",
+      description:
+        "Names under which agents reach `link`; they stand in its certificate. Empty: the names of this host.",
     },
     database: {
       type: "object",
@@ -46,14 +57,23 @@ export const agentSchema = {
       description: "Directory of the agent's spool, keys and journal. `{name}` stands for the node's name.",
     },
     control: { type: "string", format: "address", description: "The `link` address of control." },
-    location: { type: "string", minLength: 1, maxLength: 200, description: "Where the node is: a time zone or any other name." },
+    location: {
+      type: "string",
+      minLength: 1,
+      maxLength: 200,
+      description: "Where the node is: a time zone or any other name.",
+    },
     labels: {
       type: "object",
       additionalProperties: { type: "string", maxLength: 200, description: "The value of the label." },
       default: {},
       description: "What groups can match: `{ rack: r7, tier: web }`.",
     },
-    policy: { type: "string", format: "path", description: "File of what control may do on this host. Absent: the defaults." },
+    policy: {
+      type: "string",
+      format: "path",
+      description: "File of what control may do on this host. Absent: the defaults.",
+    },
     log: logLevel,
   },
 } as const satisfies ObjectSchema;
@@ -112,7 +132,7 @@ export const siteSchema = {
   },
 } as const satisfies ObjectSchema;
 
-/** What `plugins:` holds after `- gzip` was read as `- use: gzip`; the options are checked against the plugin's own schema. */
+/** A plugin after `- gzip` was read as `- use: gzip`; its options are checked against its own schema. */
 export const pluginSchema = {
   type: "object",
   required: ["use"],
@@ -122,13 +142,14 @@ export const pluginSchema = {
       type: "string",
       minLength: 1,
       maxLength: 1024,
-      description: "A built-in name, `foo` for the package `distributary-plugin-foo`, `@scope/foo`, or `./file.ts` beside this file.",
+      description:
+        "A built-in name, `foo` for package `distributary-plugin-foo`, `@scope/foo`, or `./file.ts` beside this file.",
     },
     as: { type: "string", format: "name", description: "Its id, if a plugin is loaded more than once." },
   },
 } as const satisfies ObjectSchema;
 
-/** A configuration file. Every section may be absent; `options` of plugins and policies of sites that have their own come on top. */
+/** A configuration file. Sections may be absent; options of plugins and policies that stand in a site come on top. */
 export const fileSchema = {
   type: "object",
   description: "A configuration of Distributary.",
@@ -138,7 +159,12 @@ export const fileSchema = {
     agent: agentSchema,
     groups: { type: "object", additionalProperties: groupSchema, default: {}, description: "Groups by name." },
     sites: { type: "object", additionalProperties: siteSchema, default: {}, description: "Sites by name." },
-    policies: { type: "object", additionalProperties: policySchema, default: {}, description: "Policies by name; `default` is for sites that name none." },
+    policies: {
+      type: "object",
+      additionalProperties: policySchema,
+      default: {},
+      description: "Policies by name; `default` is for sites that name none.",
+    },
   },
 } as const satisfies ObjectSchema;
 

@@ -20,13 +20,19 @@ const usage = "write `{ env: NAME }` or `{ file: path }`; a secret never stands 
 type Found = { readonly text: string } | Omit<Problem, "path">;
 
 /** Looks up `{ env: NAME }` or `{ file: path }`; a line end behind the secret in a file does not belong to it. */
-export function readSecret(reference: unknown, { directory, secrets = "read", environment = process.env }: Surroundings): Found {
-  const [kind, name, ...more] = typeof reference === "object" && reference !== null ? Object.entries(reference).flat() : [];
+export function readSecret(
+  reference: unknown,
+  { directory, secrets = "read", environment = process.env }: Surroundings,
+): Found {
+  const [kind, name, ...more] =
+    typeof reference === "object" && reference !== null ? Object.entries(reference).flat() : [];
   if ((kind !== "env" && kind !== "file") || typeof name !== "string" || name === "" || more.length > 0) {
     return { message: "must refer to a secret", hint: usage };
   }
   if (secrets === "leave") return { text: hiddenSecret };
-  return kind === "env" ? fromEnvironment(name, environment) : fromFile(directory === undefined ? name : resolve(directory, name));
+  return kind === "env"
+    ? fromEnvironment(name, environment)
+    : fromFile(directory === undefined ? name : resolve(directory, name));
 }
 
 function fromEnvironment(name: string, environment: NonNullable<Surroundings["environment"]>): Found {
@@ -44,6 +50,8 @@ function fromFile(file: string): Found {
     const text = readFileSync(file, "utf8").replace(/\r?\n$/, "");
     return text === "" ? { message: `refers to '${file}', which is empty` } : { text };
   } catch (error) {
-    return { message: `refers to '${file}', which cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}` };
+    return {
+      message: `refers to '${file}', which cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    };
   }
 }

@@ -34,9 +34,13 @@ export function writeOut(value: unknown): Longhand {
 }
 
 function quorumAsText(policy: unknown): unknown {
-  return isPlainObject(policy) && typeof policy["quorum"] === "number" ? { ...policy, quorum: String(policy["quorum"]) } : policy;
+  return isPlainObject(policy) && typeof policy["quorum"] === "number"
+    ? { ...policy, quorum: String(policy["quorum"]) }
+    : policy;
 }
 
 function mapValues(value: unknown, map: (item: unknown, key: string) => unknown): unknown {
-  return isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item, key)])) : value;
+  return isPlainObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item, key)]))
+    : value;
 }

@@ -1,7 +1,17 @@
 const msPer = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const bytesPer = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 } as const;
+const bytesPer = {
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+} as const;
 
-/** Milliseconds of a duration like `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`. Throws RangeError for anything else. */
+/** Milliseconds of a duration like `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`. Throws RangeError otherwise. */
 export function parseDuration(text: string): number {
   const parts = [...text.matchAll(/(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)/g)];
   if (text === "" || parts.map(([part]) => part).join("") !== text) throw new RangeError(`'${text}' is no duration`);
@@ -10,7 +20,7 @@ export function parseDuration(text: string): number {
   return Math.round(ms);
 }
 
-/** Bytes of a size like `512`, `64 KiB` (powers of 1,024) or `10 GB` (powers of 1,000). Throws RangeError for anything else. */
+/** Bytes of a size like `512`, `64 KiB` (powers of 1,024) or `10 GB` (powers of 1,000). Throws RangeError otherwise. */
 export function parseBytes(text: string): number {
   const [, count, unit = "B"] = /^(\d{1,16}(?:\.\d{1,6})?) ?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?$/.exec(text) ?? [];
   if (count === undefined) throw new RangeError(`'${text}' is no size`);
@@ -35,7 +45,12 @@ export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   if (Math.round(ms) < 1000) return `${Math.round(ms)}ms`;
   if (ms < 59_950) return `${Number((ms / 1000).toFixed(1))}s`;
-  const units = [["d", msPer.d], ["h", msPer.h], ["m", msPer.m], ["s", msPer.s]] as const;
+  const units = [
+    ["d", msPer.d],
+    ["h", msPer.h],
+    ["m", msPer.m],
+    ["s", msPer.s],
+  ] as const;
   const first = units.findIndex(([, size]) => Math.round(ms / 1000) * 1000 >= size);
   const [large, small] = [units[first] ?? units[3], units[first + 1] ?? units[3]];
   const rounded = Math.round(ms / small[1]) * small[1];

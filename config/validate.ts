@@ -15,8 +15,7 @@ export type { Problem } from "./problem.ts";
 
 /** A checked value, or everything that is wrong with it. */
 export type Checked<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 const ajv = new Ajv({
   strict: true,
@@ -27,17 +26,22 @@ const ajv = new Ajv({
   allowUnionTypes: true,
   addUsedSchema: false,
   strictRequired: true,
-  formats: Object.fromEntries(Object.entries(formats).map(([name, { accepts }]) => [name, { type: "string" as const, validate: accepts }])),
+  formats: Object.fromEntries(
+    Object.entries(formats).map(([name, { accepts }]) => [name, { type: "string" as const, validate: accepts }]),
+  ),
 });
 
 const compiled = new WeakMap<Schema, ValidateFunction>();
 
 /**
  * Makes the check of a schema. A check leaves the value as it is and answers with a frozen copy in which defaults are
- * filled in, sizes written as numbers are text, paths are absolute (if `directory` is given) and secrets are read; or with
- * every problem at once. Throws DIST_ERR_OPTIONS_SCHEMA if the schema itself is wrong.
+ * filled in, sizes written as numbers are text, paths are absolute (if `directory` is given) and secrets are read; or
+ * with every problem at once. Throws DIST_ERR_OPTIONS_SCHEMA if the schema itself is wrong.
  */
-export function compileSchema<const S extends Schema>(schema: S, surroundings: Surroundings = {}): (value: unknown) => Checked<Infer<S>> {
+export function compileSchema<const S extends Schema>(
+  schema: S,
+  surroundings: Surroundings = {},
+): (value: unknown) => Checked<Infer<S>> {
   const validate = validatorOf(schema);
   return (value) => {
     const copy = copyOf(value);
@@ -79,7 +83,8 @@ interface Place {
 /** Brings what is valid into its final form; adds to the problems what only shows by doing so. */
 function settle(schema: Schema, value: unknown, place: Place): unknown {
   const inside = (key: string | number): Place => ({ ...place, path: [...place.path, key] });
-  if (schema.type === "array" && Array.isArray(value)) return value.map((item, at) => settle(schema.items, item, inside(at)));
+  if (schema.type === "array" && Array.isArray(value))
+    return value.map((item, at) => settle(schema.items, item, inside(at)));
   if (schema.type === "object" && isPlainObject(value)) {
     const entries = Object.entries(value).map(([key, item]) => {
       const inner = "properties" in schema ? schema.properties[key] : schema.additionalProperties;

@@ -24,7 +24,12 @@ export function readConfigText(file: string): string {
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const problem = code === "ENOENT" ? "there is no such file" : code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "it is not UTF-8" : message;
+    const problem =
+      code === "ENOENT"
+        ? "there is no such file"
+        : code === "ERR_ENCODING_INVALID_ENCODED_DATA"
+          ? "it is not UTF-8"
+          : message;
     throw failure("DIST_ERR_CONFIG_READ", { file, problem }, { cause: error });
   }
 }
@@ -57,7 +62,13 @@ export class YamlFile {
       throw new ConfigError(file, [{ where: `${file}:${line}`, message: tooDeep }]);
     }
     // The library looks for repeated keys in quadratic time.
-    this.#document = parseDocument(text, { version: "1.2", uniqueKeys: false, prettyErrors: false, lineCounter: this.#lines, logLevel: "error" });
+    this.#document = parseDocument(text, {
+      version: "1.2",
+      uniqueKeys: false,
+      prettyErrors: false,
+      lineCounter: this.#lines,
+      logLevel: "error",
+    });
     this.#checkSyntax();
     this.value = this.#read(this.#document.contents, { path: [], depth: 0, isAliased: false });
     if (this.#problems.length > 0) throw new ConfigError(file, this.#problems);
@@ -66,7 +77,10 @@ export class YamlFile {
   #checkSyntax(): void {
     const { errors, warnings, directives } = this.#document;
     for (const { code, message, pos } of [...errors, ...warnings].slice(0, mostSyntaxErrors)) {
-      this.#refuse(pos[0], code === "RESOURCE_EXHAUSTION" ? tooDeep : `is not YAML: ${printable(message.split("\n")[0] ?? "")}`);
+      this.#refuse(
+        pos[0],
+        code === "RESOURCE_EXHAUSTION" ? tooDeep : `is not YAML: ${printable(message.split("\n")[0] ?? "")}`,
+      );
     }
     if (directives?.yaml.explicit === true && directives.yaml.version !== "1.2") this.#refuse(0, "must be YAML 1.2");
     if (this.#problems.length > 0) throw new ConfigError(this.file, this.#problems);
@@ -80,7 +94,8 @@ export class YamlFile {
     if (node === null || node === undefined) return null;
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);
-      if (target === undefined) return this.#refuse(offset, `there is no anchor '&${printable(node.source)}' before this`);
+      if (target === undefined)
+        return this.#refuse(offset, `there is no anchor '&${printable(node.source)}' before this`);
       return this.#read(target, { ...at, depth: at.depth + 1, isAliased: true });
     }
     const { anchor, tag } = node as Scalar;
@@ -167,7 +182,10 @@ export class YamlFile {
       };
     });
     const sorted = located.sort((a, b) => a.offset - b.offset);
-    return new ConfigError(this.file, sorted.map(({ offset, ...problem }) => ({ where: this.#lineAt(offset), ...problem })));
+    return new ConfigError(
+      this.file,
+      sorted.map(({ offset, ...problem }) => ({ where: this.#lineAt(offset), ...problem })),
+    );
   }
 }
 
@@ -188,5 +206,7 @@ function offsetOf(node: unknown): number {
 
 function keyOf(key: unknown): string | undefined {
   if (key === null) return "";
-  return isScalar(key) && key.tag === undefined && typeof key.value !== "object" ? String(key.source ?? key.value) : undefined;
+  return isScalar(key) && key.tag === undefined && typeof key.value !== "object"
+    ? String(key.source ?? key.value)
+    : undefined;
 }

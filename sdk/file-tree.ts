@@ -7,7 +7,7 @@ import { filePointers, symlinkPointers } from "./release-pointer.ts";
 /** In what hosts with files differ. */
 export interface FileTreeRules {
   readonly keeps: Interpreter["keeps"];
-  /** How a site names its live release and its backup: relative links `live` and `backup`, or files `live.json` and `backup.json`. */
+  /** How a site names its releases: relative links `live` and `backup`, or files `live.json` and `backup.json`. */
   readonly pointer: "symlink" | "file";
   /** Why the host cannot have an entry of that path; undefined if it can. Without it, all that `refusePath` allows. */
   refuse?(path: string): string | undefined;
@@ -53,5 +53,5 @@ export function fileTree(rules: FileTreeRules): Interpreter {
   };
 }
 
-/** Milliseconds of work after which others get a turn, so that the agent stays alive for its peers and can be told to stop. */
+/** Milliseconds of work after which others get a turn, so that the agent stays alive and can be told to stop. */
 const longestStretch = 25;

@@ -6,7 +6,7 @@ const deviceName = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lp
 /**
  * Why a path cannot be the same name on Linux, macOS and Windows alike; undefined if it can. Names must be text
  * without control characters, `<>:"|?*` and `\`, not end in a dot or a space, and not be a device like `CON` or
- * `aux.txt`. Two names that differ only in case or in Unicode composition are a matter of the file system and not seen here.
+ * `aux.txt`. Two names that differ only in case or in Unicode composition are not seen here.
  */
 export function refusePortable(path: string): string | undefined {
   for (const name of path.split("/")) {

@@ -98,7 +98,7 @@ export class ReleaseBuilder {
     this.#buffer ??= new Uint8Array(256 * 1024);
     const file = this.#disk.open(this.#inBase(path), "read");
     try {
-      for (let position = 0; ; ) {
+      for (let position = 0; ;) {
         const count = file.read(this.#buffer, position);
         if (count === 0) return;
         yield this.#buffer.subarray(0, count);
@@ -131,7 +131,9 @@ export class ReleaseBuilder {
 
   #baseFile(path: string): FileEntry {
     const entry = this.#plan.baseFile(path);
-    if (entry === undefined) throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason: "the base has no such file" });
+    if (entry === undefined) {
+      throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason: "the base has no such file" });
+    }
     return entry;
   }
 

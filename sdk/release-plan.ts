@@ -78,7 +78,9 @@ export class ReleasePlan {
   #addBase(entry: Entry): void {
     const { path, type } = entry;
     const mode = "mode" in entry ? entry.mode : 0o777;
-    if (this.#items.has(path)) throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason: "the base has it twice" });
+    if (this.#items.has(path)) {
+      throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason: "the base has it twice" });
+    }
     if (!this.#addName(path)) {
       throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason: "the base has no directory for it" });
     }

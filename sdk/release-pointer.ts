@@ -20,7 +20,7 @@ export const symlinkPointers: ReleasePointers = pointers({
   retries: false,
 });
 
-/** A small file `<site>/live.json`, replaced by renaming another one over it; tried again while somebody has it open. */
+/** A small file `<site>/live.json`, replaced by renaming another one over it; tried again while it is held open. */
 export const filePointers: ReleasePointers = pointers({
   name: (pointer) => `${pointer}.json`,
   type: "file",
@@ -64,7 +64,9 @@ function pointers(kind: PointerKind): ReleasePointers {
   return {
     read,
     move(disk, site, pointer, release) {
-      if (release !== undefined && !isRelease(release)) throw foreign(`${site}/${pointer}`, `'${printable(release)}' is no release`);
+      if (release !== undefined && !isRelease(release)) {
+        throw foreign(`${site}/${pointer}`, `'${printable(release)}' is no release`);
+      }
       const before = read(disk, site, pointer);
       try {
         if (release !== before) place(disk, site, pointer, release);
@@ -119,7 +121,7 @@ function writePointerFile(disk: Disk, path: string, release: string): void {
 const busy = new Set(["EPERM", "EACCES", "EBUSY"]);
 const mostTries = 8;
 
-/** Windows replaces no file that a scanner or reader holds open: tries again for a quarter of a second, then gives up. */
+/** Windows replaces no file that a scanner or reader holds open: tries for a quarter of a second, then gives up. */
 function patiently(act: () => void): void {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,6 +1,6 @@
 import type { Disk } from "./io.ts";
 
-/** Removes whatever is at `path`, with all below it; nothing there is fine. Follows no link, and opens closed directories. */
+/** Removes whatever is at `path`, with all below it, closed directories too. Follows no link; nothing there is fine. */
 export function removeTree(disk: Disk, path: string): void {
   const stat = disk.stat(path);
   if (stat === undefined) return;

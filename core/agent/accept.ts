@@ -16,6 +16,7 @@ export interface SitePermission {
   /** Kinds of extension commands that may be carried out. */
   readonly extensions: readonly string[];
   readonly names: "any" | "portable";
+  readonly symlinks: "keep" | "refuse";
 }
 
 /** A serial this far ahead was not reached by counting. */
@@ -57,13 +58,14 @@ export function checkAssignment(
   if (count > permission.maxEntries) throw refuse(`it has ${count} commands, ${permission.maxEntries} are allowed`);
 }
 
-function refuseCommand(command: Command, { maxFileBytes, extensions, names }: SitePermission): string | undefined {
+function refuseCommand(command: Command, { maxFileBytes, extensions, names, symlinks }: SitePermission): string | undefined {
   if (!("path" in command)) {
     return extensions.includes(command.kind) ? undefined : `commands of kind '${command.kind}' are not allowed`;
   }
   if (command.kind === "file" && command.sizeBytes > maxFileBytes) {
     return `'${command.path}' has ${command.sizeBytes} bytes, ${maxFileBytes} are allowed`;
   }
+  if (command.kind === "symlink" && symlinks === "refuse") return `'${command.path}' is a symbolic link`;
   const reason = names === "portable" ? refusePortable(command.path) : undefined;
   return reason === undefined ? undefined : `'${command.path}': ${reason}`;
 }

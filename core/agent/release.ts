@@ -122,7 +122,8 @@ export class Releases {
     const { interpreter, site } = this.#settings;
     const name = releaseName(plan.release.serial);
     const [building, final] = [this.#path(`releases/.building-${name}`), this.#path(`releases/${name}`)];
-    makeDirectories(disk, this.#path("releases"));
+    // Web servers run as somebody else and must get in.
+    makeDirectories(disk, this.#path("releases"), 0o755);
     makeDirectories(disk, this.#path(".dst/manifests"));
     for (const leftover of [building, final]) removeTree(this.#io.disk, leftover);
     disk.makeDirectory(building, 0o755);
@@ -248,6 +249,7 @@ export class Releases {
 
   /** Moves the pointers by way of the journal: before, and after, a crash leaves one or the other. */
   #record(order: Omit<Extract<JournalRecord, { type: "switching" }>, "type">): void {
+    makeDirectories(this.#io.disk, this.#settings.directory, 0o755);
     makeDirectories(this.#io.disk, this.#path(".dst"));
     this.#append({ type: "switching", ...order });
     this.#pointTo(order.to, order.backup);

@@ -1,6 +1,7 @@
 import { formatBytes } from "../../config/units.ts";
 import type { ScanResult } from "../control/jobs/plan.ts";
 import { Client } from "./client.ts";
+import type { ControlPlace } from "./client.ts";
 import { askForJob, jobOptions } from "./job-commands.ts";
 import { defineCommand } from "./terminal/command.ts";
 import type { CommandContext } from "./terminal/command.ts";
@@ -41,7 +42,7 @@ interface DryRun extends ScanResult {
   readonly travelBytes: number;
 }
 
-async function dryRun({ values, print, signal }: CommandContext<{ site: string; json: boolean }>): Promise<number> {
+async function dryRun({ values, print, signal }: CommandContext<{ site: string; json: boolean } & ControlPlace>): Promise<number> {
   const plan = await Client.find(values).post<DryRun>(`/v1/sites/${values.site}/plan`, {}, signal);
   if (values.json) print(JSON.stringify(plan));
   else {

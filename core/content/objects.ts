@@ -130,11 +130,11 @@ function* readChunks(file: OpenFile): Iterable<Uint8Array> {
   }
 }
 
-/** Makes a directory and those above it; existing ones stay as they are. */
-export function makeDirectories(disk: Disk, path: string): void {
+/** Makes a directory and those above it, for their owner alone unless `mode` says otherwise; existing ones stay as they are. */
+export function makeDirectories(disk: Disk, path: string, mode = 0o700): void {
   if (disk.stat(path) !== undefined) return;
-  makeDirectories(disk, join(path, ".."));
-  disk.makeDirectory(path);
+  makeDirectories(disk, join(path, ".."), mode);
+  disk.makeDirectory(path, mode);
 }
 
 /** Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done. */

@@ -122,7 +122,7 @@ class RealFile implements OpenFile {
   }
 
   write(bytes: Uint8Array): void {
-    for (let written = 0; written < bytes.length; ) {
+    for (let written = 0; written < bytes.length;) {
       written += fs.writeSync(this.#descriptor, bytes, written, bytes.length - written);
     }
   }

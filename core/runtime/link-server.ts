@@ -197,18 +197,20 @@ async function send(
   signal: AbortSignal,
   isDenied: () => boolean,
 ): Promise<void> {
-  const wholeBytes = Array.isArray(body) ? body.reduce((sum: number, { length }) => sum + length, 0) : undefined;
-  response.writeHead(status, { ...(wholeBytes === undefined ? {} : { "content-length": wholeBytes }), ...headers });
+  response.statusCode = status;
+  if (Array.isArray(body)) response.setHeader("content-length", body.reduce((sum: number, { length }) => sum + length, 0));
+  for (const [name, text] of Object.entries(headers)) response.setHeader(name, text);
   // The peer may wait long for a first event, but should know at once that there will be some.
-  if (wholeBytes === undefined) response.flushHeaders();
+  if (!Array.isArray(body)) response.flushHeaders();
   const promised = response.getHeader("content-length");
+  const most = promised === undefined ? Infinity : Number(promised);
   let written = 0;
   for await (const chunk of endingWith(body, signal)) {
-    if (signal.aborted || isDenied()) break;
     written += chunk.length;
+    if (signal.aborted || isDenied() || written > most) break;
     if (!response.write(chunk)) await drained(response, signal);
   }
-  const isWhole = promised === undefined || Number(promised) === written;
+  const isWhole = promised === undefined || most === written;
   if (signal.aborted || isDenied() || !isWhole) response.destroy();
   else response.end();
 }

@@ -12,9 +12,10 @@ export default definePlugin({
   },
 });
 
-/** Releases on Linux, macOS and their relatives: modes and symbolic links are kept, pointers are symbolic links. */
+/** Modes and symbolic links are kept, and pointers are symbolic links. */
 const rules: FileTreeRules = {
   keeps: { modes: true, symlinks: true },
   pointer: "symlink",
-  probe: () => (process.platform === "win32" ? "Windows has no modes, and no links that can be replaced at once" : undefined),
+  probe: () =>
+    process.platform === "win32" ? "Windows has no modes, and no links that can be replaced at once" : undefined,
 };

@@ -12,7 +12,7 @@ export default definePlugin({
   },
 });
 
-/** Releases on Windows: no modes, no symbolic links, and pointers are files, because no directory link can be replaced at once. */
+/** No modes, no symbolic links, and pointers are files, because no link to a directory can be replaced at once. */
 const rules: FileTreeRules = {
   keeps: { modes: false, symlinks: false },
   pointer: "file",

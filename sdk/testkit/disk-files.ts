@@ -3,7 +3,21 @@ import { readText, text, throwsCode, withFile, writeFile } from "./disk-subject.
 import type { DiskSubject } from "./disk-subject.ts";
 import type { Case } from "./kit.ts";
 
-const oddNames = ["a\nb", " ", "-rf", "\\", "é", "e\u0301", "😀", "\ufffd", "\udcff\udc80", "x\udce9y", "n".repeat(255), "é".repeat(127), "\u0001"];
+const oddNames = [
+  "a\nb",
+  " ",
+  "-rf",
+  "\\",
+  "é",
+  "e\u0301",
+  "😀",
+  "\ufffd",
+  "\udcff\udc80",
+  "x\udce9y",
+  "n".repeat(255),
+  "é".repeat(127),
+  "\u0001",
+];
 
 /** Of files and what is in them. */
 export const diskFileCases: Case<DiskSubject>[] = [
@@ -42,17 +56,36 @@ export const diskFileCases: Case<DiskSubject>[] = [
       assert.equal(disk.stat(`${nothing}/below`), undefined);
       assert.equal(disk.stat(`${root}/file/below`), undefined);
       for (const act of [
-        () => disk.list(nothing), () => disk.readLink(nothing), () => disk.open(nothing, "read"), () => disk.unlink(nothing),
-        () => disk.open(`${nothing}/x`, "create"), () => disk.open(`${nothing}/x`, "append"), () => disk.makeDirectory(`${nothing}/x`),
-        () => disk.link(nothing, `${root}/x`), () => disk.symlink("a", `${nothing}/x`), () => disk.rename(nothing, `${root}/x`),
-        () => disk.rename(`${root}/file`, `${nothing}/x`), () => disk.removeDirectory(nothing), () => disk.chmod(nothing, 0),
-        () => disk.chown(nothing, 0, 0), () => disk.setMtime(nothing, 0), () => disk.sync(nothing), () => disk.syncTree(nothing),
-        () => disk.symlink("", `${root}/x`), () => disk.stat("") ?? disk.list(""),
-      ]) throwsCode("ENOENT", act);
+        () => disk.list(nothing),
+        () => disk.readLink(nothing),
+        () => disk.open(nothing, "read"),
+        () => disk.unlink(nothing),
+        () => disk.open(`${nothing}/x`, "create"),
+        () => disk.open(`${nothing}/x`, "append"),
+        () => disk.makeDirectory(`${nothing}/x`),
+        () => disk.link(nothing, `${root}/x`),
+        () => disk.symlink("a", `${nothing}/x`),
+        () => disk.rename(nothing, `${root}/x`),
+        () => disk.rename(`${root}/file`, `${nothing}/x`),
+        () => disk.removeDirectory(nothing),
+        () => disk.chmod(nothing, 0),
+        () => disk.chown(nothing, 0, 0),
+        () => disk.setMtime(nothing, 0),
+        () => disk.sync(nothing),
+        () => disk.syncTree(nothing),
+        () => disk.symlink("", `${root}/x`),
+        () => disk.stat("") ?? disk.list(""),
+      ])
+        throwsCode("ENOENT", act);
       for (const act of [
-        () => disk.list(`${root}/file`), () => disk.open(`${root}/file/x`, "create"), () => disk.open(`${root}/file/x`, "read"),
-        () => disk.makeDirectory(`${root}/file/x`), () => disk.removeDirectory(`${root}/file`), () => disk.unlink(`${root}/file/x`),
-      ]) throwsCode("ENOTDIR", act);
+        () => disk.list(`${root}/file`),
+        () => disk.open(`${root}/file/x`, "create"),
+        () => disk.open(`${root}/file/x`, "read"),
+        () => disk.makeDirectory(`${root}/file/x`),
+        () => disk.removeDirectory(`${root}/file`),
+        () => disk.unlink(`${root}/file/x`),
+      ])
+        throwsCode("ENOTDIR", act);
     },
   },
   {
@@ -85,11 +118,13 @@ export const diskFileCases: Case<DiskSubject>[] = [
         throwsCode("EBADF", () => file.read(new Uint8Array(1), 0));
         file.sync();
       });
-      withFile(disk.open(path, "append"), (file) => withFile(disk.open(path, "append"), (other) => {
-        file.write(text("three "));
-        other.write(text("four "));
-        file.write(text("five"));
-      }));
+      withFile(disk.open(path, "append"), (file) =>
+        withFile(disk.open(path, "append"), (other) => {
+          file.write(text("three "));
+          other.write(text("four "));
+          file.write(text("five"));
+        }),
+      );
       withFile(disk.open(`${root}/made`, "append"), (file) => file.write(text("new")));
       assert.equal(readText(disk, path), "one two three four five");
       assert.equal(readText(disk, `${root}/made`), "new");
@@ -110,7 +145,9 @@ export const diskFileCases: Case<DiskSubject>[] = [
         assert.equal(file.read(into, 1e6), 0);
         throwsCode("EBADF", () => file.write(text("x")));
       });
-      withFile(disk.open(root, "read"), (directory) => throwsCode("EISDIR", () => directory.read(new Uint8Array(1), 0)));
+      withFile(disk.open(root, "read"), (directory) =>
+        throwsCode("EISDIR", () => directory.read(new Uint8Array(1), 0)),
+      );
       throwsCode("EISDIR", () => disk.open(root, "append"));
     },
   },
@@ -121,7 +158,9 @@ export const diskFileCases: Case<DiskSubject>[] = [
       const file = disk.open(`${root}/file`, "create");
       file.close();
       const other = disk.open(`${root}/other`, "create");
-      for (const use of [() => file.write(text("x")), () => file.stat(), () => file.sync(), () => file.close()]) assert.throws(use);
+      for (const use of [() => file.write(text("x")), () => file.stat(), () => file.sync(), () => file.close()]) {
+        assert.throws(use);
+      }
       other.write(text("still open"));
       other.close();
       assert.equal(disk.stat(`${root}/file`)?.sizeBytes, 0);

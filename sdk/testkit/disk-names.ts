@@ -38,7 +38,10 @@ export const diskNameCases: Case<DiskSubject>[] = [
         }
       }
       const stat = disk.stat(`${root}/file`);
-      assert.ok(stat !== undefined && stat.mtimeMs > 1e12 && stat.ctimeMs >= before, "a link's time is not its target's");
+      assert.ok(
+        stat !== undefined && stat.mtimeMs > 1e12 && stat.ctimeMs >= before,
+        "a link's time is not its target's",
+      );
       assert.equal(stat.sizeBytes, 1);
     },
   },
@@ -150,10 +153,17 @@ export const diskNameCases: Case<DiskSubject>[] = [
       if (!privileged) {
         const { closed, file } = { closed: `${root}/closed`, file: `${root}/closed/file` };
         for (const act of [
-          () => disk.open(`${closed}/new`, "create"), () => disk.unlink(file), () => disk.makeDirectory(`${closed}/new`),
-          () => disk.rename(file, `${root}/moved`), () => disk.symlink("x", `${closed}/new`), () => disk.open(file, "read"),
-          () => disk.open(file, "append"), () => disk.link(`${root}/closed/file`, `${closed}/new`), () => disk.rename(closed, `${root}/../moved`),
-        ]) throwsCode(["EACCES", "EPERM"], act);
+          () => disk.open(`${closed}/new`, "create"),
+          () => disk.unlink(file),
+          () => disk.makeDirectory(`${closed}/new`),
+          () => disk.rename(file, `${root}/moved`),
+          () => disk.symlink("x", `${closed}/new`),
+          () => disk.open(file, "read"),
+          () => disk.open(file, "append"),
+          () => disk.link(`${root}/closed/file`, `${closed}/new`),
+          () => disk.rename(closed, `${root}/../moved`),
+        ])
+          throwsCode(["EACCES", "EPERM"], act);
         disk.chmod(closed, 0);
         throwsCode("EACCES", () => disk.list(closed));
         throwsCode("EACCES", () => disk.stat(file));
@@ -179,7 +189,10 @@ export const diskNameCases: Case<DiskSubject>[] = [
       disk.syncTree(`${root}/tree/\udcfe`);
       disk.syncTree(`${root}/tree/149`);
       disk.syncTree(`${root}/tree`);
-      assert.deepEqual(disk.list(`${root}/tree`).map((name) => disk.stat(`${root}/tree/${name}`)), before);
+      assert.deepEqual(
+        disk.list(`${root}/tree`).map((name) => disk.stat(`${root}/tree/${name}`)),
+        before,
+      );
     },
   },
   {

@@ -94,15 +94,20 @@ export const crashCases: Case<InterpreterSubject>[] = [
     async check(create) {
       const { changes, result } = trial(create);
       const before = trial(create).site.rest();
-      await atEveryOperation("kill", async () => trial(create).site, (site) => site.build(changes), async (killed) => {
-        const site = killed.on(killed.disk.afterKill());
-        assert.deepEqual(site.rest(), before);
-        removeTree(site.disk, site.building);
-        site.disk.makeDirectory(site.building, 0o755);
-        await site.build(changes);
-        assert.deepEqual(site.tree(), result);
-        assert.deepEqual(site.rest(), before);
-      });
+      await atEveryOperation(
+        "kill",
+        async () => trial(create).site,
+        (site) => site.build(changes),
+        async (killed) => {
+          const site = killed.on(killed.disk.afterKill());
+          assert.deepEqual(site.rest(), before);
+          removeTree(site.disk, site.building);
+          site.disk.makeDirectory(site.building, 0o755);
+          await site.build(changes);
+          assert.deepEqual(site.tree(), result);
+          assert.deepEqual(site.rest(), before);
+        },
+      );
     },
   },
   {
@@ -111,13 +116,20 @@ export const crashCases: Case<InterpreterSubject>[] = [
       const { changes, result } = trial(create);
       const before = trial(create).site.rest();
       for (const fault of ["EIO", "ENOSPC"] as const) {
-        await atEveryOperation(fault, async () => trial(create).site, (site) => site.build(changes), (site, error) => {
-          if (error === undefined) assert.deepEqual(site.tree(), result);
-          assert.deepEqual(site.rest(), before);
-        });
+        await atEveryOperation(
+          fault,
+          async () => trial(create).site,
+          (site) => site.build(changes),
+          (site, error) => {
+            if (error === undefined) assert.deepEqual(site.tree(), result);
+            assert.deepEqual(site.rest(), before);
+          },
+        );
       }
       const site = simulatedSite(create(), baseTree, { capacityBytes: 7_000 });
-      await failing(() => site.build([{ kind: "file", path: "big", mode: 0o644, mtimeMs, content: "x".repeat(7_000) }]));
+      await failing(() =>
+        site.build([{ kind: "file", path: "big", mode: 0o644, mtimeMs, content: "x".repeat(7_000) }]),
+      );
     },
   },
   {
@@ -133,22 +145,32 @@ export const crashCases: Case<InterpreterSubject>[] = [
     title: "gives a release its name only when all of it is durable",
     async check(create) {
       const { result } = trial(create);
-      await atEveryOperation("kill", async () => (await built(create)).site, (site) => site.seal("2"), (killed) => {
-        for (const site of afterCrash(killed)) {
-          const release = `${site.site}/releases/2`;
-          if (site.disk.stat(release) !== undefined) assert.deepEqual(site.tree(release), result);
-        }
-      });
+      await atEveryOperation(
+        "kill",
+        async () => (await built(create)).site,
+        (site) => site.seal("2"),
+        (killed) => {
+          for (const site of afterCrash(killed)) {
+            const release = `${site.site}/releases/2`;
+            if (site.disk.stat(release) !== undefined) assert.deepEqual(site.tree(release), result);
+          }
+        },
+      );
     },
   },
   {
     title: "does not say that a release is sealed when a sync failed",
     async check(create) {
       const titles: unknown[] = [];
-      await atEveryOperation("EIO", async () => (await built(create)).site, (site) => site.seal("2"), (_, error) => {
-        titles.push(error);
-        assert.notEqual(error, undefined);
-      });
+      await atEveryOperation(
+        "EIO",
+        async () => (await built(create)).site,
+        (site) => site.seal("2"),
+        (_, error) => {
+          titles.push(error);
+          assert.notEqual(error, undefined);
+        },
+      );
       assert.ok(titles.length > 0);
     },
   },
@@ -170,7 +192,14 @@ export const crashCases: Case<InterpreterSubject>[] = [
       assert.deepEqual(both(), [live, undefined]);
     },
   },
-  ...([[undefined, live], [live, next], [live, undefined], [live, live]] as const).map(([from, to]): Case<InterpreterSubject> => ({
+  ...(
+    [
+      [undefined, live],
+      [live, next],
+      [live, undefined],
+      [live, live],
+    ] as const
+  ).map(([from, to]): Case<InterpreterSubject> => ({
     title: `moves a pointer from ${from ?? "nothing"} to ${to ?? "nothing"} at once and for good, whatever crashes`,
     async check(create) {
       const prepare = async () => {
@@ -182,15 +211,20 @@ export const crashCases: Case<InterpreterSubject>[] = [
       const moved = await prepare();
       moved.point("live", to);
       for (const site of afterCrash(moved)) assert.equal(site.pointed("live"), to);
-      await atEveryOperation("kill", prepare, (site) => site.point("live", to), (killed) => {
-        for (const site of afterCrash(killed)) {
-          const found = site.pointed("live");
-          assert.ok(found === from || found === to, `it points to ${found}`);
-          assert.equal(site.pointed("backup"), live);
-          site.point("live", to);
-          for (const again of afterCrash(site)) assert.equal(again.pointed("live"), to);
-        }
-      });
+      await atEveryOperation(
+        "kill",
+        prepare,
+        (site) => site.point("live", to),
+        (killed) => {
+          for (const site of afterCrash(killed)) {
+            const found = site.pointed("live");
+            assert.ok(found === from || found === to, `it points to ${found}`);
+            assert.equal(site.pointed("backup"), live);
+            site.point("live", to);
+            for (const again of afterCrash(site)) assert.equal(again.pointed("live"), to);
+          }
+        },
+      );
     },
   })),
   {
@@ -202,25 +236,35 @@ export const crashCases: Case<InterpreterSubject>[] = [
         return site;
       };
       for (const fault of ["EIO", "ENOSPC"] as const) {
-        await atEveryOperation(fault, prepare, (site) => site.point("live", next), (site, error) => {
-          if (error !== undefined) assert.equal(site.pointed("live"), live);
-          site.point("live", next);
-          for (const after of afterCrash(site)) assert.equal(after.pointed("live"), next);
-        });
+        await atEveryOperation(
+          fault,
+          prepare,
+          (site) => site.point("live", next),
+          (site, error) => {
+            if (error !== undefined) assert.equal(site.pointed("live"), live);
+            site.point("live", next);
+            for (const after of afterCrash(site)) assert.equal(after.pointed("live"), next);
+          },
+        );
       }
     },
   },
   {
     title: "shows readers the old or the new release at every moment of a move",
     async check(create) {
-      await atEveryOperation("kill", async () => {
-        const site = await sealed(create);
-        site.point("live", live);
-        return site;
-      }, (site) => site.point("live", next), (killed) => {
-        const site = killed.on(killed.disk.afterKill());
-        assert.ok([live, next].includes(site.pointed("live") ?? ""));
-      });
+      await atEveryOperation(
+        "kill",
+        async () => {
+          const site = await sealed(create);
+          site.point("live", live);
+          return site;
+        },
+        (site) => site.point("live", next),
+        (killed) => {
+          const site = killed.on(killed.disk.afterKill());
+          assert.ok([live, next].includes(site.pointed("live") ?? ""));
+        },
+      );
     },
   },
 ];

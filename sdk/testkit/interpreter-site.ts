@@ -14,7 +14,7 @@ export interface InterpreterSubject {
 }
 
 const sentinels: Tree = {
-  "secret": { type: "file", mode: 0o600, mtimeMs: 1_000, content: "nobody may change this" },
+  secret: { type: "file", mode: 0o600, mtimeMs: 1_000, content: "nobody may change this" },
   "other-site": { type: "directory", mode: 0o755 },
   "other-site/index.html": { type: "file", mode: 0o644, mtimeMs: 2_000, content: "another site" },
 };
@@ -45,7 +45,9 @@ export class TrialSite<D extends Disk = Disk> {
   plant(): this {
     const { disk, root } = this;
     plantTree(disk, root, sentinels);
-    for (const directory of [this.site, `${this.site}/releases`, this.baseDirectory, this.building]) disk.makeDirectory(directory, 0o755);
+    for (const directory of [this.site, `${this.site}/releases`, this.baseDirectory, this.building]) {
+      disk.makeDirectory(directory, 0o755);
+    }
     plantTree(disk, this.baseDirectory, this.base);
     disk.syncTree(root);
     return this;
@@ -59,7 +61,11 @@ export class TrialSite<D extends Disk = Disk> {
   work(changes: readonly Change[]): Work {
     const { base, building, baseDirectory } = this;
     const entries = entriesOf(base);
-    return workOf({ site: this.site, directory: building }, { directory: baseDirectory, entries: () => entries }, changes);
+    return workOf(
+      { site: this.site, directory: building },
+      { directory: baseDirectory, entries: () => entries },
+      changes,
+    );
   }
 
   async build(changes: readonly Change[], signal = new AbortController().signal): Promise<void> {
@@ -91,7 +97,9 @@ export class TrialSite<D extends Disk = Disk> {
 
   /** Everything that is not being built, and which files they are. */
   rest(): unknown {
-    const outside = Object.entries(readTree(this.disk, this.root)).filter(([path]) => !path.startsWith("site/releases/.building"));
+    const outside = Object.entries(readTree(this.disk, this.root)).filter(
+      ([path]) => !path.startsWith("site/releases/.building"),
+    );
     return outside.map(([path, leaf]) => ({ path, leaf, inode: this.disk.stat(`${this.root}/${path}`)?.inode }));
   }
 }
@@ -119,7 +127,11 @@ export function trialSite({ interpreter, place }: InterpreterSubject, base: Tree
   return new TrialSite(interpreter, place.disk, place.root, possible).plant();
 }
 
-export function simulatedSite({ interpreter }: InterpreterSubject, base: Tree, options: SimDiskOptions = {}): TrialSite<SimDisk> {
+export function simulatedSite(
+  { interpreter }: InterpreterSubject,
+  base: Tree,
+  options: SimDiskOptions = {},
+): TrialSite<SimDisk> {
   const disk = new SimDisk(options);
   disk.makeDirectory("/host");
   disk.sync("/");

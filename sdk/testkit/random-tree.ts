@@ -11,14 +11,24 @@ function pick<T>(random: Random, from: readonly T[]): T {
 }
 
 function parents(tree: Tree): string[] {
-  return ["", ...Object.keys(tree).filter((path) => tree[path]?.type === "directory").map((path) => `${path}/`)];
+  return [
+    "",
+    ...Object.keys(tree)
+      .filter((path) => tree[path]?.type === "directory")
+      .map((path) => `${path}/`),
+  ];
 }
 
 function randomLeaf(random: Random): Leaf {
   const kind = random.below(8);
   if (kind < 2) return { type: "directory", mode: pick(random, directoryModes) };
   if (kind === 2) return { type: "symlink", target: pick(random, ["a", "nowhere", "deep/x", "."]) };
-  return { type: "file", mode: pick(random, modes), mtimeMs: random.below(5) * 1_001, content: "x".repeat(random.below(40)) };
+  return {
+    type: "file",
+    mode: pick(random, modes),
+    mtimeMs: random.below(5) * 1_001,
+    content: "x".repeat(random.below(40)),
+  };
 }
 
 /** A small tree of files, directories and links. */
@@ -71,12 +81,19 @@ function randomRemovals(random: Random, tree: Record<string, Leaf>): Change[] {
   return removals;
 }
 
-function randomChange(random: Random, path: string, present: Leaf | undefined, files: readonly string[]): Change | undefined {
+function randomChange(
+  random: Random,
+  path: string,
+  present: Leaf | undefined,
+  files: readonly string[],
+): Change | undefined {
   const mode = pick(random, modes);
   const mtimeMs = random.below(5) * 1_001;
   if (present?.type === "directory") return { kind: "attributes", path, mode: pick(random, directoryModes) };
   const kind = random.below(5);
-  if (kind === 0 && present?.type === "file") return { kind: "attributes", path, mode, ...(random.below(2) === 0 ? { mtimeMs } : {}) };
+  if (kind === 0 && present?.type === "file") {
+    return { kind: "attributes", path, mode, ...(random.below(2) === 0 ? { mtimeMs } : {}) };
+  }
   if (kind === 1 && files.length > 0) return { kind: "copy", from: pick(random, files), path, mode, mtimeMs };
   if (kind === 2) return { kind: "symlink", path, target: pick(random, ["a", "deep/b", "./x"]) };
   return { kind: "file", path, mode, mtimeMs, content: "y".repeat(random.below(30)) };

@@ -16,7 +16,9 @@ export type Leaf =
 export type Tree = Readonly<Record<string, Leaf>>;
 
 /** A command, with the content of a file in place of what describes it. */
-export type Change = Exclude<Command, FileCommand> | (Pick<FileCommand, "kind" | "path" | "mode" | "mtimeMs"> & { readonly content: string });
+export type Change =
+  | Exclude<Command, FileCommand>
+  | (Pick<FileCommand, "kind" | "path" | "mode" | "mtimeMs"> & { readonly content: string });
 
 /** What commands make of a tree, by their definitions. Undefined behaviour for commands that make no sense. */
 export function changedTree(base: Tree, changes: readonly Change[]): Tree {
@@ -69,7 +71,9 @@ export function readTree(disk: Disk, directory: string): Tree {
     const { type, mode, mtimeMs } = stat;
     if (path !== "" && type === "directory") tree[path] = { type, mode };
     if (type === "symlink") tree[path] = { type, target: disk.readLink(at) };
-    if (type === "file") tree[path] = { type, mode, mtimeMs, content: Buffer.from(readFile(disk, at)).toString("utf8") };
+    if (type === "file") {
+      tree[path] = { type, mode, mtimeMs, content: Buffer.from(readFile(disk, at)).toString("utf8") };
+    }
     if (type === "directory") for (const name of disk.list(at)) visit(path === "" ? name : `${path}/${name}`);
   };
   visit("");
@@ -87,7 +91,11 @@ export function entriesOf(tree: Tree): Entry[] {
 }
 
 /** The work of making a release by these changes. Content comes in chunks of a few bytes, all in the same buffer. */
-export function workOf(places: Omit<Work, "base" | "commands" | "content">, base: Work["base"], changes: readonly Change[]): Work {
+export function workOf(
+  places: Omit<Work, "base" | "commands" | "content">,
+  base: Work["base"],
+  changes: readonly Change[],
+): Work {
   const contents = new Map<Command, string>();
   const commands = changes.map((change): Command => {
     if (!("content" in change)) return change;

@@ -73,12 +73,15 @@ web.yaml:11  policies.slow.interpreter: no interpreter named 'posx', did you mea
   });
 
   it("looks into a site's own policy", () => {
-    const text = "groups: { web: {} }\nsites:\n  www:\n    staging: a\n    group: web\n    policy:\n      encrypt: rot13";
+    const text =
+      "groups: { web: {} }\nsites:\n  www:\n    staging: a\n    group: web\n    policy:\n      encrypt: rot13";
     expect(check(text)).toMatch(/^web.yaml:7 {2}sites.www.policy.encrypt: no cipher named 'rot13'\n/);
   });
 
   it("checks the options of plugins against their schemas", () => {
-    expect(check("plugins:\n  - use: gzip\n    options:\n      levl: 3\n  - use: plain\n    options: { a: 1 }\n  - unknown")).toBe(
+    expect(
+      check("plugins:\n  - use: gzip\n    options:\n      levl: 3\n  - use: plain\n    options: { a: 1 }\n  - unknown"),
+    ).toBe(
       `web.yaml:4  plugins[0].options: has no option 'levl', did you mean 'level'?
   hint: known: level, key
 web.yaml:6  plugins[1].options: has no option 'a'

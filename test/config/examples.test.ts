@@ -61,7 +61,11 @@ describe("distributary.schema.json", () => {
   });
 
   it("takes short forms", () => {
-    const value = { plugins: ["gzip", { use: "a", options: { b: 1 } }], policies: { p: { quorum: 3, pieceBytes: 65536 } }, control: { database: { url: { env: "DB" } } } };
+    const value = {
+      plugins: ["gzip", { use: "a", options: { b: 1 } }],
+      policies: { p: { quorum: 3, pieceBytes: 65536 } },
+      control: { database: { url: { env: "DB" } } },
+    };
     expect(schemaAjv.validate(configJsonSchema(), value), JSON.stringify(schemaAjv.errors)).toBe(true);
   });
 });
@@ -90,7 +94,21 @@ policies: {}
   });
 
   it("keeps text that looks like something else", () => {
-    const labels = { a: "1e3", b: "null", c: "~", d: "- x", e: "a: b #c", f: " x ", g: "0x1", h: "*a", i: "!t", j: "line\nline", k: "ä\u0007", l: "", "m n": "yes" };
+    const labels = {
+      a: "1e3",
+      b: "null",
+      c: "~",
+      d: "- x",
+      e: "a: b #c",
+      f: " x ",
+      g: "0x1",
+      h: "*a",
+      i: "!t",
+      j: "line\nline",
+      k: "ä\u0007",
+      l: "",
+      "m n": "yes",
+    };
     const config = { groups: { g: { nodes: [], match: { labels } } }, sites: {}, policies: {} };
     expect(readConfig(exportConfig(config), "a.yaml").config.groups).toEqual(config.groups);
   });

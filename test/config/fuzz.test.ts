@@ -7,9 +7,12 @@ import { exportConfig } from "../../config/export.ts";
 import { readConfig } from "../../config/load.ts";
 
 const directory = join(import.meta.dirname, "../../config/examples");
-const examples = readdirSync(directory).filter((name) => name.endsWith(".yaml")).map((name) => readFileSync(join(directory, name), "utf8"));
+const examples = readdirSync(directory)
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => readFileSync(join(directory, name), "utf8"));
 const pieces = [
-  ..."\n |\t|: |- |? |[|]|{|}|&a |*a|!!str |!x |# |'|\"|\\|>\n|,|<<: *a|---\n|...\n|%YAML 1.1\n|\0|\u2028|\ud800|\ufeff|~|null|.nan|-.inf|0x7f|1e999".split("|"),
+  ..."\n |\t|: |- |? |[|]|{|}|&a |*a|!!str |!x |# |'|\"|\\|>\n|,|<<: *a|---\n|...\n|%YAML 1.1\n".split("|"),
+  ..."\0|\u2028|\ud800|\ufeff|~|null|.nan|-.inf|0x7f|1e999".split("|"),
   "|",
   "__proto__: ",
   "constructor: ",
@@ -37,7 +40,13 @@ function mutate(text: string, chance: (limit: number) => number): string {
     const at = chance(result.length + 1);
     const length = chance(4) === 0 ? chance(200) : chance(4);
     const from = chance(result.length + 1);
-    const inserted = [pieces[chance(pieces.length)] ?? "", result.slice(from, from + chance(100)), String.fromCharCode(chance(128)), ""][chance(4)] ?? "";
+    const inserted =
+      [
+        pieces[chance(pieces.length)] ?? "",
+        result.slice(from, from + chance(100)),
+        String.fromCharCode(chance(128)),
+        "",
+      ][chance(4)] ?? "";
     result = result.slice(0, at) + inserted + result.slice(at + length);
   }
   return result;
@@ -45,7 +54,10 @@ function mutate(text: string, chance: (limit: number) => number): string {
 
 describe("a mutated configuration", () => {
   it("is read, or refused with lines and nothing else", { timeout: 120_000 }, () => {
-    const knowledge = { plugins: new Map(), providers: { deltas: [], compressors: [], ciphers: [], transports: [], priorities: [], interpreters: [] } };
+    const knowledge = {
+      plugins: new Map(),
+      providers: { deltas: [], compressors: [], ciphers: [], transports: [], priorities: [], interpreters: [] },
+    };
     let readCount = 0;
     for (let seed = 1; seed <= 3000; seed += 1) {
       const chance = createChance(seed);
@@ -58,7 +70,9 @@ describe("a mutated configuration", () => {
         checkConfig(loaded, knowledge);
       } catch (error) {
         expect(error, `seed ${seed}`).toBeInstanceOf(DistributaryError);
-        expect((error as DistributaryError).describe(), `seed ${seed}`).toMatch(/^DIST_ERR_CONFIG_INVALID {2}fuzz\.yaml:[1-9]/);
+        expect((error as DistributaryError).describe(), `seed ${seed}`).toMatch(
+          /^DIST_ERR_CONFIG_INVALID {2}fuzz\.yaml:[1-9]/,
+        );
       }
     }
     expect(readCount).toBeGreaterThan(100);

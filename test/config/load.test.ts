@@ -32,13 +32,17 @@ describe("a wrong configuration", () => {
   it("says the code, the file and the first problem in its message", () => {
     const error = errorOf(() => readConfig("group: {}", "web.yaml"));
     expect(isFailure(error, "DIST_ERR_CONFIG_INVALID")).toBe(true);
-    expect(error.message).toBe("'web.yaml' is not a valid configuration (1 wrong): web.yaml:1 has no option 'group', did you mean 'groups'?");
+    expect(error.message).toBe(
+      "'web.yaml' is not a valid configuration (1 wrong): web.yaml:1 has no option 'group', did you mean 'groups'?",
+    );
     expect(error.problems).toHaveLength(1);
   });
 
   it("describes no more than 30 problems", () => {
     const text = `groups:\n${Array.from({ length: 100 }, (_, at) => `  G${at}: {}\n`).join("")}`;
-    const lines = errorOf(() => readConfig(text, "a.yaml")).describe().split("\n");
+    const lines = errorOf(() => readConfig(text, "a.yaml"))
+      .describe()
+      .split("\n");
     expect(lines).toHaveLength(31);
     expect(lines.at(-1)).toBe("… and 70 more");
   });
@@ -56,7 +60,9 @@ describe("a wrong configuration", () => {
     const manyKeys = Array.from({ length: 60_000 }, (_, at) => `k${at}: 1`).join("\n");
     const manyGroups = `groups:\n${manyKeys.replaceAll(/^/gm, "  ")}`;
     const deepLines = Array.from({ length: 1400 }, (_, at) => `${" ".repeat(at)}a:`).join("\n");
-    const inOneLine = ["[", "- ", "{a: ", "? ", ": ", "&a ", "'", "a: &a [*a, "].map((part) => part.repeat(200_000 / part.length));
+    const inOneLine = ["[", "- ", "{a: ", "? ", ": ", "&a ", "'", "a: &a [*a, "].map((part) =>
+      part.repeat(200_000 / part.length),
+    );
     for (const text of [manyKeys, manyGroups, deepLines, ...inOneLine]) {
       expect(errorOf(() => readConfig(text, "a.yaml"))).toBeInstanceOf(ConfigError);
     }
@@ -71,11 +77,17 @@ function write(name: string, content: string | Uint8Array): string {
 
 describe("loadConfig", () => {
   it("takes an empty file for a configuration without anything", () => {
-    expect(loadConfig(write("empty.yaml", "# nothing\n")).config).toEqual({ plugins: [], groups: {}, sites: {}, policies: {} });
+    expect(loadConfig(write("empty.yaml", "# nothing\n")).config).toEqual({
+      plugins: [],
+      groups: {},
+      sites: {},
+      policies: {},
+    });
   });
 
   it("writes out what was written shortly", () => {
-    const text = "plugins:\n  - gzip\n  - use: ./a.ts\n    as: b\n    options: { x: [1] }\npolicies:\n  p: { quorum: 3 }\n";
+    const text =
+      "plugins:\n  - gzip\n  - use: ./a.ts\n    as: b\n    options: { x: [1] }\npolicies:\n  p: { quorum: 3 }\n";
     const { config } = readConfig(text, "/etc/d/web.yaml");
     expect(config.plugins).toEqual([
       { use: "gzip", options: {}, where: "/etc/d/web.yaml:2" },
@@ -85,7 +97,10 @@ describe("loadConfig", () => {
   });
 
   it("makes paths absolute, from the directory of the file", () => {
-    const { config, directory: base } = readConfig("control: {}\nsites: { www: { staging: ../www, group: web } }\ngroups: { web: {} }", "/etc/d/web.yaml");
+    const { config, directory: base } = readConfig(
+      "control: {}\nsites: { www: { staging: ../www, group: web } }\ngroups: { web: {} }",
+      "/etc/d/web.yaml",
+    );
     expect(base).toBe("/etc/d");
     expect(config.control?.data).toBe("/etc/d/data");
     expect(config.sites["www"]?.staging).toBe("/etc/www");
@@ -96,7 +111,11 @@ describe("loadConfig", () => {
     const text = `groups: { web: {} }\nsites:\n  a: { ${site} }\n  b: { ${site}, policy: { retry: 1h } }`;
     const { sites } = readConfig(text, "a.yaml").config;
     expect(sites["a"]?.policy).toBe("default");
-    expect(sites["b"]?.policy).toMatchObject({ retry: "1h", delta: "rsync", compress: expect.arrayContaining([{ types: ["*"], use: "zstd" }]) });
+    expect(sites["b"]?.policy).toMatchObject({
+      retry: "1h",
+      delta: "rsync",
+      compress: expect.arrayContaining([{ types: ["*"], use: "zstd" }]),
+    });
     expect(Object.isFrozen(sites["b"]?.policy)).toBe(true);
   });
 
@@ -122,13 +141,16 @@ describe("loadConfig", () => {
     expect(config.control?.database?.url).toBe("postgres://x");
     expect(config.agent).toBeUndefined();
     expect(errorOf(() => readConfig(both, "a.yaml", { role: "control", environment: {} })).describe()).toBe(
-      "DIST_ERR_CONFIG_INVALID  a.yaml:2  control.database.url: refers to the environment variable 'DB', which is not set",
+      "DIST_ERR_CONFIG_INVALID  a.yaml:2  control.database.url: " +
+        "refers to the environment variable 'DB', which is not set",
     );
     expect(readConfig(both, "a.yaml", { role: "agent", environment: {} }).config.control).toBeUndefined();
   });
 
   it("reads no secret without a role", () => {
-    expect(readConfig(both, "a.yaml", { environment: { DB: "postgres://x" } }).config.control?.database?.url).toBe("[secret]");
+    expect(readConfig(both, "a.yaml", { environment: { DB: "postgres://x" } }).config.control?.database?.url).toBe(
+      "[secret]",
+    );
   });
 
   it("shows no secret", () => {

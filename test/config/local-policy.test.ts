@@ -19,23 +19,47 @@ function describeError(text: string): string {
     load(text);
     return "";
   } catch (error) {
-    if (error instanceof DistributaryError) return error.describe().replaceAll(`DIST_ERR_CONFIG_INVALID  ${directory}/`, "");
+    if (error instanceof DistributaryError)
+      return error.describe().replaceAll(`DIST_ERR_CONFIG_INVALID  ${directory}/`, "");
     throw error;
   }
 }
 
 describe("loadLocalPolicy", () => {
   it("allows files and nothing else by default", () => {
-    expect(loadLocalPolicy()).toMatchObject({ roots: { "*": "/srv/{site}" }, extensions: [], reload: {}, probe: {}, keepReleases: 2 });
+    expect(loadLocalPolicy()).toMatchObject({
+      roots: { "*": "/srv/{site}" },
+      extensions: [],
+      reload: {},
+      probe: {},
+      keepReleases: 2,
+    });
   });
 
   it("reads what is allowed", () => {
-    const policy = load("roots: { www: ./www }\nextensions: [x-reload]\nreload: { www: [nginx, -s, reload] }\nprobe: { www: 'http://127.0.0.1/' }\nmaxBytes: 1024");
-    expect(policy).toMatchObject({ roots: { www: join(directory, "www") }, reload: { www: ["nginx", "-s", "reload"] }, maxBytes: "1024" });
+    const policy = load(
+      `roots: { www: ./www }
+extensions: [x-reload]
+reload: { www: [nginx, -s, reload] }
+probe: { www: 'http://127.0.0.1/' }
+maxBytes: 1024`,
+    );
+    expect(policy).toMatchObject({
+      roots: { www: join(directory, "www") },
+      reload: { www: ["nginx", "-s", "reload"] },
+      maxBytes: "1024",
+    });
   });
 
   it("says what is wrong, with lines", () => {
-    const text = "roots:\n  ../x: /srv\nextensions: [reload]\nreload:\n  www: nginx -s reload\nprobe:\n  www: ftp://a\nkeepRelease: 3";
+    const text = `roots:
+  ../x: /srv
+extensions: [reload]
+reload:
+  www: nginx -s reload
+probe:
+  www: ftp://a
+keepRelease: 3`;
     expect(describeError(text)).toBe(
       `policy.yaml:2  roots."../x": is not the name of a site
 policy.yaml:3  extensions[0]: cannot be 'reload'
@@ -63,7 +87,9 @@ describe("rootOf", () => {
 
   it("is nothing for names that are none", () => {
     const policy = loadLocalPolicy();
-    expect(["../etc", "", ".", "__proto__", "a/b", "*"].map((site) => rootOf(policy, site, "a"))).toEqual(Array(6).fill(undefined));
+    expect(["../etc", "", ".", "__proto__", "a/b", "*"].map((site) => rootOf(policy, site, "a"))).toEqual(
+      Array(6).fill(undefined),
+    );
     expect(rootOf(policy, "www", "../a")).toBeUndefined();
     expect(rootOf(policy, "constructor", "a")).toBe("/srv/constructor");
   });

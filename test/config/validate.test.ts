@@ -43,7 +43,10 @@ function problemsOf(value: unknown, of: Schema = schema): string[] {
 describe("compileSchema", () => {
   it("fills in defaults, also inside objects that were not given", () => {
     const checked = compileSchema(schema)({ socket: "/run/s" });
-    expect(checked).toEqual({ ok: true, value: { socket: "/run/s", level: 6, mode: "fast", size: "1 MiB", limits: { count: 3 } } });
+    expect(checked).toEqual({
+      ok: true,
+      value: { socket: "/run/s", level: 6, mode: "fast", size: "1 MiB", limits: { count: 3 } },
+    });
   });
 
   it("leaves the given value as it is and freezes the result to the bottom", () => {
@@ -56,7 +59,10 @@ describe("compileSchema", () => {
   });
 
   it("shares nothing between two results", () => {
-    const check = compileSchema({ type: "object", properties: { list: { type: "array", items: { type: "string" }, default: ["a"] } } });
+    const check = compileSchema({
+      type: "object",
+      properties: { list: { type: "array", items: { type: "string" }, default: ["a"] } },
+    });
     const [first, second] = [check({}), check({})];
     expect(first.ok && second.ok && first.value.list !== second.value.list).toBe(true);
   });
@@ -75,8 +81,16 @@ describe("compileSchema", () => {
     ["a wrong size", { size: "64 K" }, "size: must be a size like 512, 64 KiB or 10 GiB, not '64 K'"],
     ["a negative size", { size: -1 }, "size: must be at least 0"],
     ["a wrong duration", { every: "5" }, "every: must be a duration like 250ms, 30s, 5m, 12h or 7d, not '5'"],
-    ["a wrong name", { backend: "Web" }, "backend: must be a name of at most 63 lower-case letters, digits and hyphens, not 'Web'"],
-    ["a wrong address", { listen: "7400" }, "listen: must be an address like 127.0.0.1:7400, example.org:7400 or :7400, not '7400'"],
+    [
+      "a wrong name",
+      { backend: "Web" },
+      "backend: must be a name of at most 63 lower-case letters, digits and hyphens, not 'Web'",
+    ],
+    [
+      "a wrong address",
+      { listen: "7400" },
+      "listen: must be an address like 127.0.0.1:7400, example.org:7400 or :7400, not '7400'",
+    ],
     ["an empty path", { socket: "" }, "socket: must be a path, not ''"],
     ["a list that is too short", { tags: [] }, "tags: must not be an empty list"],
     ["a list that is too long", { tags: ["a", "b", "c"] }, "tags: must have at most 2 items"],
@@ -108,7 +122,11 @@ describe("compileSchema", () => {
   it("refuses keys that only a prototype has", () => {
     const value: unknown = JSON.parse('{ "socket": "s", "constructor": 1, "__proto__": { "level": 1 } }');
     expect(problemsOf(value)).toEqual([": has no option 'constructor'", ": has no option '__proto__'"]);
-    const inherited = { type: "object", required: ["constructor"], properties: { constructor: { type: "string" } } } as unknown as Schema;
+    const inherited = {
+      type: "object",
+      required: ["constructor"],
+      properties: { constructor: { type: "string" } },
+    } as unknown as Schema;
     expect(problemsOf({}, inherited)).toEqual(["constructor: is required"]);
   });
 
@@ -126,7 +144,9 @@ describe("compileSchema", () => {
     const endless: unknown[] = [];
     endless.push(endless);
     expect(problemsOf({ tags: endless })).toEqual([": is nested more than 64 levels deep"]);
-    expect(problemsOf({ tags: Array.from({ length: 200_001 }, () => "x") })).toEqual([": holds more than 200000 values"]);
+    expect(problemsOf({ tags: Array.from({ length: 200_001 }, () => "x") })).toEqual([
+      ": holds more than 200000 values",
+    ]);
   });
 
   it.each([undefined, null, "text", 7, [], () => 1])("refuses %s in place of options", (value) => {
@@ -155,7 +175,9 @@ describe("a secret", () => {
   it("is read from the environment", () => {
     expect(check({ env: "PASSWORD" }, { PASSWORD: "hunter2" })).toBe("hunter2");
     expect(check({ env: "PASSWORD" })).toBe("refers to the environment variable 'PASSWORD', which is not set");
-    expect(check({ env: "PASSWORD" }, { PASSWORD: "" })).toBe("refers to the environment variable 'PASSWORD', which is empty");
+    expect(check({ env: "PASSWORD" }, { PASSWORD: "" })).toBe(
+      "refers to the environment variable 'PASSWORD', which is empty",
+    );
   });
 
   it("is read from a file, without the line end", () => {
@@ -169,16 +191,25 @@ describe("a secret", () => {
     expect(check({ file: "." })).toMatch(/which is not a file$/);
   });
 
-  it.each([{}, { env: "" }, { env: 7 }, { env: "A", file: "b" }, { vault: "a" }, ["env", "A"], null])("is not %j", (reference) => {
-    expect(check(reference)).toBe("must refer to a secret");
-  });
+  it.each([{}, { env: "" }, { env: 7 }, { env: "A", file: "b" }, { vault: "a" }, ["env", "A"], null])(
+    "is not %j",
+    (reference) => {
+      expect(check(reference)).toBe("must refer to a secret");
+    },
+  );
 
   it("is hidden when it is not read, and when it is shown", () => {
-    const left = compileSchema(schema, { secrets: "leave", environment: {} })({ socket: "s", password: { env: "PASSWORD" } });
+    const left = compileSchema(schema, { secrets: "leave", environment: {} })({
+      socket: "s",
+      password: { env: "PASSWORD" },
+    });
     expect(left).toMatchObject({ ok: true, value: { password: "[secret]" } });
     const value = { servers: [{ password: "hunter2" }], by: { name: { password: "hunter2" } } };
     const servers = { type: "array", items: schema } as const;
-    const shown = redact({ type: "object", properties: { servers, by: { type: "object", additionalProperties: schema } } }, value);
+    const shown = redact(
+      { type: "object", properties: { servers, by: { type: "object", additionalProperties: schema } } },
+      value,
+    );
     expect(shown).toEqual({ servers: [{ password: "[secret]" }], by: { name: { password: "[secret]" } } });
   });
 });

@@ -13,10 +13,13 @@ const rules: FileTreeRules = { keeps: { modes: true, symlinks: true }, pointer: 
 const mtimeMs = 1_700_000_000_123;
 const file = (content: string, mode = 0o644) => ({ type: "file", mode, mtimeMs, content }) as const;
 const make = (path: string, content = "new"): Change => ({ kind: "file", path, mode: 0o644, mtimeMs, content });
-const failing = (code: string, text = "") => expect.objectContaining({ code, message: expect.stringContaining(text) as string });
+const failing = (code: string, text = "") =>
+  expect.objectContaining({ code, message: expect.stringContaining(text) as string });
 
 testInterpreter("a file tree with pointers that are files", () => fileTree({ ...rules, pointer: "file" }));
-testInterpreter("a file tree without modes and links", () => fileTree({ ...rules, keeps: { modes: false, symlinks: false } }));
+testInterpreter("a file tree without modes and links", () =>
+  fileTree({ ...rules, keeps: { modes: false, symlinks: false } }),
+);
 
 describe("a release", () => {
   const base: Tree = { a: file("a"), b: file("b", 0o600), d: { type: "directory", mode: 0o755 }, "d/c": file("c") };
@@ -25,7 +28,9 @@ describe("a release", () => {
     const site = simulatedSite({ interpreter: fileTree(rules) }, base);
     await site.build([make("a"), { kind: "copy", from: "b", path: "copy", mode: 0o600, mtimeMs }]);
     const inode = (path: string) => site.disk.stat(path)?.inode;
-    for (const path of ["b", "d/c"]) expect(inode(`${site.building}/${path}`)).toBe(inode(`${site.baseDirectory}/${path}`));
+    for (const path of ["b", "d/c"]) {
+      expect(inode(`${site.building}/${path}`)).toBe(inode(`${site.baseDirectory}/${path}`));
+    }
     expect(inode(`${site.building}/copy`)).toBe(inode(`${site.baseDirectory}/b`));
     expect(inode(`${site.building}/a`)).not.toBe(inode(`${site.baseDirectory}/a`));
   });
@@ -61,7 +66,8 @@ describe("a release", () => {
 
   it("names both when two names are one to the file system", async () => {
     const fold = (name: string) => name.normalize("NFC").toLowerCase();
-    const collide = async (...paths: string[]) => simulatedSite({ interpreter: fileTree(rules) }, {}, { fold }).build(paths.map((path) => make(path)));
+    const collide = async (...paths: string[]) =>
+      simulatedSite({ interpreter: fileTree(rules) }, {}, { fold }).build(paths.map((path) => make(path)));
     await expect(collide("Index.html", "index.HTML")).rejects.toEqual(
       failing("DIST_ERR_PATH_COLLISION", "'index.HTML' is the same name as 'Index.html'"),
     );
@@ -73,21 +79,36 @@ describe("a release", () => {
 
   it("says which command is refused, and why", async () => {
     const site = simulatedSite({ interpreter: fileTree(rules) }, base);
-    await expect(site.build([make("a/x")])).rejects.toEqual(failing("DIST_ERR_COMMAND_REFUSED", "command 'file' for 'a/x' is refused: there is no directory"));
-    await expect(site.build([{ kind: "symlink", path: "l", target: "d/../../x" }])).rejects.toEqual(failing("DIST_ERR_COMMAND_REFUSED", "leaves the site"));
-    await expect(site.build([{ kind: "symlink", path: "l", target: "d/../x" }])).rejects.toEqual(failing("DIST_ERR_COMMAND_REFUSED", "goes up again"));
+    await expect(site.build([make("a/x")])).rejects.toEqual(
+      failing("DIST_ERR_COMMAND_REFUSED", "command 'file' for 'a/x' is refused: there is no directory"),
+    );
+    await expect(site.build([{ kind: "symlink", path: "l", target: "d/../../x" }])).rejects.toEqual(
+      failing("DIST_ERR_COMMAND_REFUSED", "leaves the site"),
+    );
+    await expect(site.build([{ kind: "symlink", path: "l", target: "d/../x" }])).rejects.toEqual(
+      failing("DIST_ERR_COMMAND_REFUSED", "goes up again"),
+    );
     await expect(site.build([make("../x")])).rejects.toEqual(failing("DIST_ERR_PATH_INVALID", "'..'"));
     const plain = simulatedSite({ interpreter: fileTree({ ...rules, keeps: { modes: true, symlinks: false } }) }, {});
-    await expect(plain.build([{ kind: "symlink", path: "l", target: "x" }])).rejects.toEqual(failing("DIST_ERR_COMMAND_REFUSED", "keeps no symbolic links"));
+    await expect(plain.build([{ kind: "symlink", path: "l", target: "x" }])).rejects.toEqual(
+      failing("DIST_ERR_COMMAND_REFUSED", "keeps no symbolic links"),
+    );
   });
 
   it("refuses a base that is no tree", async () => {
     for (const path of ["nowhere/x", "/x", "a", "a/x", "../x"]) {
       const site = simulatedSite({ interpreter: fileTree(rules) }, base);
-      const entries = () => [{ type: "directory", path: "d", mode: 0o755 }, ...["a", path].map((name) => (
-        { type: "file", path: name, mode: 0o644, mtimeMs, sizeBytes: 1, hash: "" } as const))] as const;
+      const entries = () =>
+        [
+          { type: "directory", path: "d", mode: 0o755 },
+          ...["a", path].map(
+            (name) => ({ type: "file", path: name, mode: 0o644, mtimeMs, sizeBytes: 1, hash: "" }) as const,
+          ),
+        ] as const;
       const work = { ...site.work([]), base: { directory: site.baseDirectory, entries } };
-      await expect(fileTree(rules).build(work, site.io, new AbortController().signal)).rejects.toEqual(failing("DIST_ERR_PATH_INVALID"));
+      await expect(fileTree(rules).build(work, site.io, new AbortController().signal)).rejects.toEqual(
+        failing("DIST_ERR_PATH_INVALID"),
+      );
       expect(site.tree()).toEqual({});
     }
   });
@@ -101,9 +122,12 @@ describe("a release", () => {
       until: async (_: number, signal?: AbortSignal) => signal?.throwIfAborted(),
     };
     const controller = new AbortController();
-    const work = { ...site.work([make("new")]), *content() {
-      for (;;) yield new Uint8Array(1);
-    } };
+    const work = {
+      ...site.work([make("new")]),
+      *content() {
+        for (;;) yield new Uint8Array(1);
+      },
+    };
     const building = fileTree(rules).build(work, simIo({ disk: site.disk, clock }), controller.signal);
     controller.abort(new Error("stopped"));
     await expect(building).rejects.toThrow("stopped");
@@ -116,7 +140,11 @@ describe("a pointer", () => {
     disk.makeDirectory("/site");
     const tree = fileTree({ ...rules, pointer });
     const io = simIo({ disk });
-    return { disk, move: (to?: string) => tree.point("/site", "live", to, io), read: () => tree.pointed("/site", "live", io) };
+    return {
+      disk,
+      move: (to?: string) => tree.point("/site", "live", to, io),
+      read: () => tree.pointed("/site", "live", io),
+    };
   };
 
   it("is a relative link that everybody can follow", () => {
@@ -133,12 +161,19 @@ describe("a pointer", () => {
   });
 
   it("is never made of something that is none", () => {
-    for (const [pointer, name] of [["symlink", "live"], ["file", "live.json"]] as const) {
+    for (const [pointer, name] of [
+      ["symlink", "live"],
+      ["file", "live.json"],
+    ] as const) {
       const contents: ((disk: Disk) => void)[] = [
-        (disk) => disk.makeDirectory(`/site/${name}`), (disk) => disk.symlink("/etc", `/site/${name}`),
-        (disk) => disk.symlink("releases/../../x", `/site/${name}`), (disk) => writeFile(disk, `/site/${name}`, "{"),
-        (disk) => writeFile(disk, `/site/${name}`, "null"), (disk) => writeFile(disk, `/site/${name}`, '{"release":"../x"}'),
-        (disk) => writeFile(disk, `/site/${name}`, `{"release":"releases/${"x".repeat(70_000)}"}`), (disk) => writeFile(disk, `/site/${name}`, ""),
+        (disk) => disk.makeDirectory(`/site/${name}`),
+        (disk) => disk.symlink("/etc", `/site/${name}`),
+        (disk) => disk.symlink("releases/../../x", `/site/${name}`),
+        (disk) => writeFile(disk, `/site/${name}`, "{"),
+        (disk) => writeFile(disk, `/site/${name}`, "null"),
+        (disk) => writeFile(disk, `/site/${name}`, '{"release":"../x"}'),
+        (disk) => writeFile(disk, `/site/${name}`, `{"release":"releases/${"x".repeat(70_000)}"}`),
+        (disk) => writeFile(disk, `/site/${name}`, ""),
       ];
       for (const put of contents) {
         const { disk, move, read } = points(pointer);

@@ -12,7 +12,8 @@ export function flagOf(property: string): string {
 }
 
 /** What stood on the command line: a request for help, or checked values. */
-export type Arguments = { readonly help: true } | { readonly help: false; readonly values: Readonly<Record<string, unknown>> };
+export type Arguments =
+  { readonly help: true } | { readonly help: false; readonly values: Readonly<Record<string, unknown>> };
 
 /**
  * Reads the arguments behind a command's name. Relative paths become absolute.
@@ -51,7 +52,7 @@ function tokensOf(command: Command, args: readonly string[]) {
   const letters = new Map(Object.entries(command.short ?? {}).map(([letter, name]) => [name, letter]));
   const declared = optionsOf(command).map(([name, schema]) => {
     const short = letters.get(name);
-    const type = schema.type === "boolean" ? "boolean" as const : "string" as const;
+    const type = schema.type === "boolean" ? ("boolean" as const) : ("string" as const);
     return [flagOf(name).slice(2), { type, ...(short === undefined ? {} : { short }) }] as const;
   });
   const options = { ...Object.fromEntries(declared), help: { type: "boolean" as const, short: "h" } };
@@ -65,7 +66,9 @@ function takeOption(command: Command, token: OptionToken, raw: Map<string, unkno
   const [name, schema] = find(`--${isNegated ? token.name.slice(3) : token.name}`) ?? [];
   if (name === undefined || schema === undefined) {
     const shown = printable(token.rawName);
-    const meant = token.rawName.startsWith("--") ? suggestion(token.rawName, [...known.map(([option]) => flagOf(option)), "--help"]) : "";
+    const meant = token.rawName.startsWith("--")
+      ? suggestion(token.rawName, [...known.map(([option]) => flagOf(option)), "--help"])
+      : "";
     throw usage(`there is no option '${shown}'${meant}`);
   }
   if (schema.type === "boolean") {
@@ -75,7 +78,8 @@ function takeOption(command: Command, token: OptionToken, raw: Map<string, unkno
   }
   const { value } = token;
   // A forgotten value would swallow the next option; `--x=-y` says that it is meant.
-  if (value === undefined || (token.inlineValue !== true && /^-./.test(value))) throw usage(`${flagOf(name)} needs a value`);
+  if (value === undefined || (token.inlineValue !== true && /^-./.test(value)))
+    throw usage(`${flagOf(name)} needs a value`);
   if (schema.type === "array") {
     raw.set(name, [...((raw.get(name) as unknown[] | undefined) ?? []), valueOf(schema.items, value)]);
     return;
@@ -84,13 +88,21 @@ function takeOption(command: Command, token: OptionToken, raw: Map<string, unkno
   raw.set(name, valueOf(schema, value));
 }
 
-function takePositionals({ options, positionals = [] }: Command, given: readonly string[], raw: Map<string, unknown>, usage: Usage): void {
+function takePositionals(
+  { options, positionals = [] }: Command,
+  given: readonly string[],
+  raw: Map<string, unknown>,
+  usage: Usage,
+): void {
   let at = 0;
   for (const name of positionals) {
     const schema = options.properties[name];
     if (schema === undefined || at >= given.length) continue;
     if (schema.type === "array") {
-      raw.set(name, given.slice(at).map((text) => valueOf(schema.items, text)));
+      raw.set(
+        name,
+        given.slice(at).map((text) => valueOf(schema.items, text)),
+      );
       at = given.length;
     } else {
       raw.set(name, valueOf(schema, given[at] ?? ""));

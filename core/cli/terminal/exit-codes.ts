@@ -24,9 +24,17 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   interrupted: "It was interrupted, by Ctrl-C for instance.",
 };
 
-const unreachableCauses = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EAI_AGAIN"];
+const unreachableCauses = [
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "EAI_AGAIN",
+];
 
-/** The exit code for an error: 401 and 403 are refused, 502 … 504 and refused connections unreachable, an abort interrupted. */
+/** The exit code for an error: 401 and 403 refused, 502 … 504 and refused connections unreachable, an abort interrupted. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof DistributaryError) {
     if (error.code === "DIST_ERR_USAGE") return exitCodes.usage;

@@ -11,32 +11,49 @@ export function commandHelp(command: Command, program: string, columns: number):
   const width = Math.min(columns, mostColumns);
   const { options, positionals = [], short = {}, examples = [], details = [] } = command;
   const isRequired = (name: string) => options.required?.includes(name) === true;
-  const places = positionals.map((name) => [placeOf(name, options.properties[name], isRequired(name)), options.properties[name]] as const);
+  const places = positionals.map(
+    (name) => [placeOf(name, options.properties[name], isRequired(name)), options.properties[name]] as const,
+  );
   const named = Object.entries(options.properties).filter(([name]) => !positionals.includes(name));
   const letters = new Map(Object.entries(short).map(([letter, name]) => [name as string, letter]));
-  const rows = named.map(([name, schema]) => [flagLine(name, schema, letters.get(name)), describe(schema, isRequired(name))] as const);
+  const rows = named.map(
+    ([name, schema]) => [flagLine(name, schema, letters.get(name)), describe(schema, isRequired(name))] as const,
+  );
   const usage = ["Usage:", program, command.name, "[options]", ...places.map(([place]) => place)].join(" ");
   return [
     ...wrap(command.summary, width),
     ...details.flatMap((paragraph) => ["", ...wrap(paragraph, width)]),
     "",
     usage,
-    ...section("Arguments", places.map(([place, schema]) => [place, schema === undefined ? "" : describe(schema, false)]), width),
+    ...section(
+      "Arguments",
+      places.map(([place, schema]) => [place, schema === undefined ? "" : describe(schema, false)]),
+      width,
+    ),
     ...section("Options", [...rows, ["-h, --help", "Shows this."]], width),
     ...(examples.length === 0 ? [] : ["", "Examples:"]),
-    ...examples.flatMap(({ line, does }) => [`  ${program} ${line}`, ...wrap(does, width - 6).map((text) => `      ${text}`)]),
+    ...examples.flatMap(({ line, does }) => [
+      `  ${program} ${line}`,
+      ...wrap(does, width - 6).map((text) => `      ${text}`),
+    ]),
   ].join("\n");
 }
 
 /** What the program prints without a command or with `--help`. */
 export function programHelp(commands: readonly Command[], program: string, about: string, columns: number): string {
   const width = Math.min(columns, mostColumns);
-  const codes = Object.entries(exitCodes).map(([name, code]) => [String(code), exitCodeMeanings[name as keyof typeof exitCodes]] as const);
+  const codes = Object.entries(exitCodes).map(
+    ([name, code]) => [String(code), exitCodeMeanings[name as keyof typeof exitCodes]] as const,
+  );
   return [
     ...wrap(about, width),
     "",
     `Usage: ${program} <command> [options]`,
-    ...section("Commands", commands.map(({ name, summary }) => [name, summary] as const), width),
+    ...section(
+      "Commands",
+      commands.map(({ name, summary }) => [name, summary] as const),
+      width,
+    ),
     ...section("Exit codes", codes, width),
     "",
     `\`${program} <command> --help\` tells more about a command.`,
@@ -76,6 +93,10 @@ function placeholder(schema: Schema): string {
 function describe(schema: Schema, isRequired: boolean): string {
   const value = schema.default;
   const isTold = value !== undefined && typeof value !== "boolean" && !(Array.isArray(value) && value.length === 0);
-  const ending = isRequired ? " (required)" : isTold ? ` (default: ${Array.isArray(value) ? value.join(", ") : String(value)})` : "";
+  const ending = isRequired
+    ? " (required)"
+    : isTold
+      ? ` (default: ${Array.isArray(value) ? value.join(", ") : String(value)})`
+      : "";
   return `${schema.description ?? ""}${ending}`;
 }

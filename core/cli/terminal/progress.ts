@@ -78,7 +78,7 @@ export class Progress implements Disposable {
   }
 
   #update(state: BarState, done: number, note: string | undefined): void {
-    if (!this.#bars.has(state)) return;
+    if (!this.#bars.has(state) || !Number.isFinite(done)) return;
     state.done = state.total === undefined ? done : Math.min(done, state.total);
     if (note !== undefined) state.note = printable(note);
     if (this.#terminal.isInteractive) return this.#draw(false);
@@ -112,12 +112,16 @@ export class Progress implements Disposable {
     const most = Math.max(1, rows - 2);
     const bars = [...this.#bars];
     const shown = bars.slice(0, bars.length > most ? Math.max(1, most - 1) : most);
-    const labelWidth = Math.min(Math.max(0, ...shown.map(({ label }) => widthOf(label))), Math.max(4, Math.floor(columns / 3)));
+    const labelWidth = Math.min(
+      Math.max(0, ...shown.map(({ label }) => widthOf(label))),
+      Math.max(4, Math.floor(columns / 3)),
+    );
     const lines = shown.map((state) => this.#lineOf(state, labelWidth));
     if (bars.length > shown.length && most > 1) lines.push(`… and ${bars.length - shown.length} more`);
     this.#clear();
     // A line as wide as the terminal wraps on some, which would break the count of lines.
-    if (lines.length > 0) this.#terminal.writeError(`${lines.map((line) => clip(line, Math.max(1, columns - 1))).join("\n")}\n`);
+    if (lines.length > 0)
+      this.#terminal.writeError(`${lines.map((line) => clip(line, Math.max(1, columns - 1))).join("\n")}\n`);
     this.#drawnLines = lines.length;
     this.#drawnMs = this.#now();
   }
@@ -126,10 +130,12 @@ export class Progress implements Disposable {
     const label = pad(clip(state.label, labelWidth), labelWidth);
     const share = shareOf(state);
     const filled = Math.round(share * barWidth);
-    const graph = `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}] ${String(Math.floor(share * 100)).padStart(3)}%`;
+    const percent = `${Math.floor(share * 100)}%`;
+    const graph = `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}] ${percent.padStart(4)}`;
     const isWide = this.#terminal.columns >= labelWidth + barWidth + 24;
-    const known = state.total === undefined ? "" : isWide ? `${graph}  ` : `${Math.floor(share * 100)}%  `;
-    return `${label}  ${known}${[this.#amounts(state), this.#remaining(state), state.note].filter((part) => part !== "").join("  ")}`;
+    const known = state.total === undefined ? "" : isWide ? `${graph}  ` : `${percent}  `;
+    const parts = [this.#amounts(state), this.#remaining(state), state.note].filter((part) => part !== "");
+    return `${label}  ${known}${parts.join("  ")}`;
   }
 
   #amounts({ done, total }: BarState): string {

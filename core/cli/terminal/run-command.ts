@@ -17,7 +17,12 @@ export interface Program {
 }
 
 /** Runs what a command line asks for; resolves with the exit code and never rejects. `signal` interrupts. */
-export async function runCommand(program: Program, args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+export async function runCommand(
+  program: Program,
+  args: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
   try {
     return await dispatch(program, args, terminal, signal);
   } catch (error) {
@@ -29,7 +34,12 @@ export async function runCommand(program: Program, args: readonly string[], term
   }
 }
 
-async function dispatch(program: Program, args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+async function dispatch(
+  program: Program,
+  args: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
   const [first, ...rest] = args;
   const help = () => `${programHelp(program.commands, program.name, program.about, terminal.columns)}\n`;
   const print = (line: string) => terminal.write(`${line}\n`);
@@ -58,6 +68,12 @@ function find({ name, commands }: Program, wanted: string): Command {
   const command = commands.find((candidate) => candidate.name === wanted);
   if (command !== undefined) return command;
   const what = wanted.startsWith("-") ? "option" : "command";
-  const meant = what === "command" ? suggestion(wanted, commands.map((known) => known.name)) : "";
+  const meant =
+    what === "command"
+      ? suggestion(
+          wanted,
+          commands.map((known) => known.name),
+        )
+      : "";
   throw failure("DIST_ERR_USAGE", { command: name, problem: `there is no ${what} '${printable(wanted)}'${meant}` });
 }

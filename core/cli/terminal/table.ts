@@ -20,11 +20,15 @@ const defaultLeastWidth = 8;
  */
 export function formatTable(titles: readonly Column[], rows: readonly (readonly Cell[])[], columns: number): string {
   const texts = rows.map((row) => titles.map((_, at) => textOf(row[at])));
-  const natural = titles.map(({ title }, at) => Math.max(widthOf(title), ...texts.map((row) => widthOf(row[at] ?? ""))));
+  const natural = titles.map(({ title }, at) =>
+    Math.max(widthOf(title), ...texts.map((row) => widthOf(row[at] ?? ""))),
+  );
   const widths = fit(natural, titles, columns - gap * (titles.length - 1));
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, at) => pad(clip(cell, widths[at] ?? 0), widths[at] ?? 0, titles[at]?.align === "right" ? "left" : "right"))
+      .map((cell, at) =>
+        pad(clip(cell, widths[at] ?? 0), widths[at] ?? 0, titles[at]?.align === "right" ? "left" : "right"),
+      )
       .join(" ".repeat(gap))
       .trimEnd();
   return [titles.map(({ title }) => title), ...texts].map(line).join("\n");

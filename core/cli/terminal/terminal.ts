@@ -35,7 +35,14 @@ export function processTerminal(): Terminal {
 }
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
-const wide = /[\p{Emoji_Presentation}\u{1100}-\u{115f}\u{2e80}-\u{303e}\u{3041}-\u{a4cf}\u{ac00}-\u{d7a3}\u{f900}-\u{faff}\u{fe30}-\u{fe6f}\u{ff00}-\u{ff60}\u{ffe0}-\u{ffe6}\u{20000}-\u{3fffd}]/u;
+/** Emoji, and what Unicode's EastAsianWidth calls wide: Hangul, CJK, kana and full-width forms. */
+const wide = new RegExp(
+  [
+    "[\\p{Emoji_Presentation}\\u{1100}-\\u{115f}\\u{2e80}-\\u{303e}\\u{3041}-\\u{a4cf}\\u{ac00}-\\u{d7a3}",
+    "\\u{f900}-\\u{faff}\\u{fe30}-\\u{fe6f}\\u{ff00}-\\u{ff60}\\u{ffe0}-\\u{ffe6}\\u{20000}-\\u{3fffd}]",
+  ].join(""),
+  "u",
+);
 
 /** How many columns a text without control characters takes. */
 export function widthOf(text: string): number {

@@ -57,7 +57,10 @@ export class SimClock implements Clock {
     return this.#waiters[0]?.moment ?? Infinity;
   }
 
-  /** Lets time pass. Everybody due is woken at their moment, one after the other, and finishes what they then do without waiting. */
+  /**
+   * Lets time pass. Everybody due is woken at their moment, one after the other, and does what can then be done
+   * without waiting.
+   */
   async advance(milliseconds: Millis): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();

@@ -103,7 +103,7 @@ export class Journal {
   }
 }
 
-/** How many of eight operations remain is drawn once for each loss, so that "all but one" and "none but one" come up too. */
+/** How many of eight operations remain is drawn once for each loss, so that all but one and none but one come up. */
 function keepAnySubset(random: Random): (logged: Logged) => Operation | undefined {
   const eighths = [0, 1, 4, 7, 8][random.below(5)] ?? 4;
   return ({ operation }) => {

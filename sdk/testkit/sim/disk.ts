@@ -51,7 +51,7 @@ export class SimDisk implements Disk {
   }
 
   /**
-   * Makes the `count`-th operation from now fail, before or after it took effect. After `kill` every call throws `Killed`.
+   * Makes the `count`-th operation from now fail, before or after it took effect. After `kill` every call throws.
    * A sync that fails before it took effect loses the bytes written to that file, as Linux does.
    */
   failAt(count: number, fault: DiskFault, when: "before" | "after" = "before"): void {
@@ -257,7 +257,12 @@ export class SimDisk implements Disk {
   }
 
   #sync(call: string, path: string, inodes: readonly Inode[], what: "bytes" | "all"): void {
-    this.#faults.run(call, path, () => this.#volume.sync(inodes, what), () => this.#volume.lose(inodes));
+    this.#faults.run(
+      call,
+      path,
+      () => this.#volume.sync(inodes, what),
+      () => this.#volume.lose(inodes),
+    );
   }
 
   #syncable(path: string): Inode {

@@ -10,13 +10,24 @@ export type Attributes = Partial<Pick<Inode, "mode" | "uid" | "gid" | "mtimeMs">
 /** The ways in which a file system changes. Each is made whole or not at all, except that a write may be torn. */
 export type Operation =
   | { readonly kind: "inode"; readonly inode: Inode }
-  | { readonly kind: "name"; readonly clear?: NameOf; readonly set?: NameOf & { readonly inode: number }; readonly timeMs: number }
-  | { readonly kind: "write"; readonly inode: number; readonly position: number; readonly bytes: Uint8Array; readonly timeMs: number }
+  | {
+      readonly kind: "name";
+      readonly clear?: NameOf;
+      readonly set?: NameOf & { readonly inode: number };
+      readonly timeMs: number;
+    }
+  | {
+      readonly kind: "write";
+      readonly inode: number;
+      readonly position: number;
+      readonly bytes: Uint8Array;
+      readonly timeMs: number;
+    }
   | { readonly kind: "attributes"; readonly inode: number; readonly attributes: Attributes; readonly timeMs: number };
 
 export const rootNumber = 1;
 
-/** The state of a simulated file system; changed by operations only, so that it can be made again with some left out. */
+/** The state of a simulated file system; changed by operations only, so that it can be made with some left out. */
 export class FileTable {
   readonly #inodes = new Map<number, Inode>();
   /** How often a file is open. */

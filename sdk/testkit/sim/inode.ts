@@ -24,8 +24,19 @@ export interface Inode {
 /** One without content or names, that nobody may use. */
 export function newInode(number: number, type: Inode["type"], device: number, timeMs: number): Inode {
   return {
-    number, type, device, target: "", mode: 0, uid: 0, gid: 0, mtimeMs: timeMs, ctimeMs: timeMs,
-    links: 0, sizeBytes: 0, bytes: new Uint8Array(0), names: new Map(),
+    number,
+    type,
+    device,
+    target: "",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    mtimeMs: timeMs,
+    ctimeMs: timeMs,
+    links: 0,
+    sizeBytes: 0,
+    bytes: new Uint8Array(0),
+    names: new Map(),
   };
 }
 

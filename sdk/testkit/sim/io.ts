@@ -3,7 +3,7 @@ import { SimClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import { SimRandom } from "./random.ts";
 
-/** An `Io` with simulated clock, random numbers and disk, and what is given in place of them; the rest throws when it is used. */
+/** An `Io` with simulated clock, randomness and disk, or what is given in place of them; the rest throws when used. */
 export function simIo(parts: Partial<Io> = {}): Io {
   const absent = (name: string) => () => {
     throw new Error(`this simulation has no ${name}`);

@@ -54,7 +54,10 @@ export class Volume {
   name(change: { readonly clear?: NameOf; readonly set?: NameOf & { readonly inode: number } }): void {
     const operation = { kind: "name", ...change, timeMs: this.#time() } as const;
     this.table.apply(operation);
-    this.#journal.add(operation, [change.clear, change.set].flatMap((name) => name?.directory ?? []));
+    this.#journal.add(
+      operation,
+      [change.clear, change.set].flatMap((name) => name?.directory ?? []),
+    );
   }
 
   change({ number }: Inode, attributes: Attributes): void {

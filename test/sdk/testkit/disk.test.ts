@@ -46,7 +46,9 @@ class UnsortedDisk extends SimDisk {
 
 class ReplacingDisk extends SimDisk {
   override rename(from: string, to: string): void {
-    if (from !== to && this.stat(to)?.type === "directory") for (const name of this.list(to)) this.unlink(`${to}/${name}`);
+    if (from !== to && this.stat(to)?.type === "directory") {
+      for (const name of this.list(to)) this.unlink(`${to}/${name}`);
+    }
     super.rename(from, to);
   }
 }
@@ -54,11 +56,27 @@ class ReplacingDisk extends SimDisk {
 const saboteurs: readonly (readonly [string, () => Disk, string])[] = [
   ["follows a link to change a mode", () => new FollowingDisk(), "follows links on the way, never the one at the end"],
   ["creates over what is there", () => new OverwritingDisk(), "creates a file only where there is nothing"],
-  ["loses bytes that are no text", () => new TextDisk(), "holds every name that a file system can hold, and lists them in order"],
-  ["keeps times to the second", () => new SecondsDisk(), "keeps times to the millisecond, of files, directories and links, also before 1970 and after 2038"],
-  ["lists names in another order", () => new UnsortedDisk(), "holds every name that a file system can hold, and lists them in order"],
+  [
+    "loses bytes that are no text",
+    () => new TextDisk(),
+    "holds every name that a file system can hold, and lists them in order",
+  ],
+  [
+    "keeps times to the second",
+    () => new SecondsDisk(),
+    "keeps times to the millisecond, of files, directories and links, also before 1970 and after 2038",
+  ],
+  [
+    "lists names in another order",
+    () => new UnsortedDisk(),
+    "holds every name that a file system can hold, and lists them in order",
+  ],
   ["renames over a full directory", () => new ReplacingDisk(), "replaces by rename only what allows it"],
-  ["folds names", () => new SimDisk({ fold: (name) => name.normalize("NFC") }), "holds every name that a file system can hold, and lists them in order"],
+  [
+    "folds names",
+    () => new SimDisk({ fold: (name) => name.normalize("NFC") }),
+    "holds every name that a file system can hold, and lists them in order",
+  ],
 ];
 
 describe("the kit of disks", () => {

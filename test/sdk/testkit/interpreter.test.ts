@@ -58,119 +58,224 @@ function naive(work: Work, { disk }: { readonly disk: Disk }): void {
 }
 
 const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
-  ["does not sync files", onDisk(() => ({ syncTree: () => {} })), "seals a release so that it survives a loss of power, whole"],
-  ["does not sync the directory of releases", onDisk((disk) => ({
-    sync: (path) => (path.endsWith("/releases") ? undefined : disk.sync(path)),
-  })), "seals a release so that it survives a loss of power, whole"],
-  ["names a release before it is durable", {
-    ...honest,
-    seal(directory, release, { disk }) {
-      disk.rename(directory, release);
-      disk.syncTree(release);
-      disk.sync(release.slice(0, release.lastIndexOf("/")));
+  [
+    "does not sync files",
+    onDisk(() => ({ syncTree: () => {} })),
+    "seals a release so that it survives a loss of power, whole",
+  ],
+  [
+    "does not sync the directory of releases",
+    onDisk((disk) => ({
+      sync: (path) => (path.endsWith("/releases") ? undefined : disk.sync(path)),
+    })),
+    "seals a release so that it survives a loss of power, whole",
+  ],
+  [
+    "names a release before it is durable",
+    {
+      ...honest,
+      seal(directory, release, { disk }) {
+        disk.rename(directory, release);
+        disk.syncTree(release);
+        disk.sync(release.slice(0, release.lastIndexOf("/")));
+      },
     },
-  }, "gives a release its name only when all of it is durable"],
-  ["takes a failed sync for none", onDisk((disk) => ({
-    syncTree(path) {
-      try {
-        disk.syncTree(path);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EIO") throw error;
-        disk.syncTree(path);
-      }
-    },
-  })), "does not say that a release is sealed when a sync failed"],
-  ["does not sync after a pointer moved", onDisk((disk) => ({
-    sync: (path) => (path.endsWith("/site") ? undefined : disk.sync(path)),
-  })), "moves a pointer from releases/1 to releases/2 at once and for good, whatever crashes"],
-  ["thinks that a pointer which is there is durable", {
-    ...honest,
-    point(site, pointer, release, io) {
-      if (honest.pointed(site, pointer, io) !== release) honest.point(site, pointer, release, io);
-    },
-  }, "moves a pointer from releases/1 to releases/2 at once and for good, whatever crashes"],
-  ["removes a pointer before it makes the new one", onDisk((disk) => ({
-    rename(from, to) {
-      if (disk.stat(to)?.type === "symlink") disk.unlink(to);
-      disk.rename(from, to);
-    },
-  })), "shows readers the old or the new release at every moment of a move"],
-  ["leaves a pointer moved when it could not be synced", {
-    ...honest,
-    point(site, pointer, release, { disk }) {
-      if (release === undefined) return disk.stat(`${site}/${pointer}`) === undefined ? undefined : disk.unlink(`${site}/${pointer}`);
-      if (disk.stat(`${site}/next`) !== undefined) disk.unlink(`${site}/next`);
-      disk.symlink(release, `${site}/next`);
-      disk.rename(`${site}/next`, `${site}/${pointer}`);
-      disk.sync(site);
-    },
-  }, "leaves a pointer where it was when the disk failed, and can move it later"],
-  ["changes modes of files that the base shares", {
-    ...honest,
-    async build(work, io, signal) {
-      const commands = [...work.commands()];
-      await honest.build(withCommands(work, commands.filter(({ kind }) => kind !== "attributes")), io, signal);
-      for (const command of commands) if (command.kind === "attributes") io.disk.chmod(`${work.directory}/${command.path}`, command.mode);
-    },
-  }, "changes attributes of files"],
-  ["writes into files that the base shares", onDisk((disk) => ({
-    open(path, how) {
-      const name = path.slice(path.lastIndexOf("/") + 1);
-      if (how !== "create" || name !== "index.html") return disk.open(path, how);
-      disk.link(path.replace("/.building/", "/1/"), path);
-      return disk.open(path, "append");
-    },
-  })), "replaces files"],
-  ["writes through links, and whatever else comes", { ...honest, build: naive }, "refuses a way through a link, of the base or of its own, and touches nothing outside"],
-  ["follows paths out of the directory", { ...honest, build: naive }, "refuses paths that are not inside, and touches nothing outside"],
-  ["forgets modes of directories", onDisk((disk) => ({
-    chmod: (path, mode) => (isDirectory(disk, path) ? undefined : disk.chmod(path, mode)),
-  })), "changes attributes of directories"],
-  ["gives directories their modes at once", onDisk((disk) => ({
-    makeDirectory: (path) => disk.makeDirectory(path, path.endsWith("sealed") ? 0o555 : 0o700),
-  })), "fills a directory in which the owner may not write"],
-  ["forgets modes of files", onDisk((disk) => ({
-    chmod: (path, mode) => (isDirectory(disk, path) ? disk.chmod(path, mode) : undefined),
-  })), "makes new files, with exactly their modes and times"],
-  ["forgets times", onDisk(() => ({ setMtime: () => {} })), "makes new files, with exactly their modes and times"],
-  ["does not notice a full disk", onDisk((disk) => ({
-    open(path, how) {
-      const file = disk.open(path, how);
-      const write = (bytes: Uint8Array) => {
+    "gives a release its name only when all of it is durable",
+  ],
+  [
+    "takes a failed sync for none",
+    onDisk((disk) => ({
+      syncTree(path) {
         try {
-          file.write(bytes);
+          disk.syncTree(path);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+          if ((error as NodeJS.ErrnoException).code !== "EIO") throw error;
+          disk.syncTree(path);
         }
-      };
-      return { write, stat: () => file.stat(), read: (into, at) => file.read(into, at), sync: () => file.sync(), close: () => file.close() };
+      },
+    })),
+    "does not say that a release is sealed when a sync failed",
+  ],
+  [
+    "does not sync after a pointer moved",
+    onDisk((disk) => ({
+      sync: (path) => (path.endsWith("/site") ? undefined : disk.sync(path)),
+    })),
+    "moves a pointer from releases/1 to releases/2 at once and for good, whatever crashes",
+  ],
+  [
+    "thinks that a pointer which is there is durable",
+    {
+      ...honest,
+      point(site, pointer, release, io) {
+        if (honest.pointed(site, pointer, io) !== release) honest.point(site, pointer, release, io);
+      },
     },
-  })), "does not say that a release is made when the disk failed"],
-  ["does not stop", {
-    ...honest, build: (work, io) => honest.build(work, io, new AbortController().signal),
-  }, "stops when it is told to, before and between chunks"],
-  ["keeps chunks instead of writing them", {
-    ...honest,
-    build: (work, io, signal) => honest.build({ ...work, content: (command) => [...work.content(command)] }, io, signal),
-  }, "makes new files, with exactly their modes and times"],
-  ["refuses when it has begun", {
-    ...honest,
-    build(work, io, signal) {
-      io.disk.makeDirectory(`${work.directory}/begun`);
-      io.disk.removeDirectory(`${work.directory}/begun`);
-      return honest.build(work, io, signal);
+    "moves a pointer from releases/1 to releases/2 at once and for good, whatever crashes",
+  ],
+  [
+    "removes a pointer before it makes the new one",
+    onDisk((disk) => ({
+      rename(from, to) {
+        if (disk.stat(to)?.type === "symlink") disk.unlink(to);
+        disk.rename(from, to);
+      },
+    })),
+    "shows readers the old or the new release at every moment of a move",
+  ],
+  [
+    "leaves a pointer moved when it could not be synced",
+    {
+      ...honest,
+      point(site, pointer, release, { disk }) {
+        if (release === undefined) {
+          return disk.stat(`${site}/${pointer}`) === undefined ? undefined : disk.unlink(`${site}/${pointer}`);
+        }
+        if (disk.stat(`${site}/next`) !== undefined) disk.unlink(`${site}/next`);
+        disk.symlink(release, `${site}/next`);
+        disk.rename(`${site}/next`, `${site}/${pointer}`);
+        disk.sync(site);
+      },
     },
-  }, "writes nothing at all when the last command is refused"],
-  ["copies from what commands made", {
-    ...honest,
-    build(work, io, signal) {
-      const commands = [...work.commands()];
-      const copies = new Set(commands.flatMap((command) => (command.kind === "copy" ? command.from : [])));
-      const kept = commands.filter((command) => !("path" in command && command.kind === "remove" && copies.has(command.path)));
-      return honest.build(withCommands(work, kept), io, signal);
+    "leaves a pointer where it was when the disk failed, and can move it later",
+  ],
+  [
+    "changes modes of files that the base shares",
+    {
+      ...honest,
+      async build(work, io, signal) {
+        const commands = [...work.commands()];
+        await honest.build(
+          withCommands(
+            work,
+            commands.filter(({ kind }) => kind !== "attributes"),
+          ),
+          io,
+          signal,
+        );
+        for (const command of commands) {
+          if (command.kind === "attributes") io.disk.chmod(`${work.directory}/${command.path}`, command.mode);
+        }
+      },
     },
-  }, "copies what the base had, although it is removed or replaced"],
-  ["ignores what the host refuses", { ...fileTree(rules), refuse: (path) => (/con/i.test(path) ? "a device" : undefined) }, "refuses on the whole path what `refuse` refuses, without writing"],
+    "changes attributes of files",
+  ],
+  [
+    "writes into files that the base shares",
+    onDisk((disk) => ({
+      open(path, how) {
+        const name = path.slice(path.lastIndexOf("/") + 1);
+        if (how !== "create" || name !== "index.html") return disk.open(path, how);
+        disk.link(path.replace("/.building/", "/1/"), path);
+        return disk.open(path, "append");
+      },
+    })),
+    "replaces files",
+  ],
+  [
+    "writes through links, and whatever else comes",
+    { ...honest, build: naive },
+    "refuses a way through a link, of the base or of its own, and touches nothing outside",
+  ],
+  [
+    "follows paths out of the directory",
+    { ...honest, build: naive },
+    "refuses paths that are not inside, and touches nothing outside",
+  ],
+  [
+    "forgets modes of directories",
+    onDisk((disk) => ({
+      chmod: (path, mode) => (isDirectory(disk, path) ? undefined : disk.chmod(path, mode)),
+    })),
+    "changes attributes of directories",
+  ],
+  [
+    "gives directories their modes at once",
+    onDisk((disk) => ({
+      makeDirectory: (path) => disk.makeDirectory(path, path.endsWith("sealed") ? 0o555 : 0o700),
+    })),
+    "fills a directory in which the owner may not write",
+  ],
+  [
+    "forgets modes of files",
+    onDisk((disk) => ({
+      chmod: (path, mode) => (isDirectory(disk, path) ? disk.chmod(path, mode) : undefined),
+    })),
+    "makes new files, with exactly their modes and times",
+  ],
+  ["forgets times", onDisk(() => ({ setMtime: () => {} })), "makes new files, with exactly their modes and times"],
+  [
+    "does not notice a full disk",
+    onDisk((disk) => ({
+      open(path, how) {
+        const file = disk.open(path, how);
+        const write = (bytes: Uint8Array) => {
+          try {
+            file.write(bytes);
+          } catch (error) {
+            if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+          }
+        };
+        return {
+          write,
+          stat: () => file.stat(),
+          read: (into, at) => file.read(into, at),
+          sync: () => file.sync(),
+          close: () => file.close(),
+        };
+      },
+    })),
+    "does not say that a release is made when the disk failed",
+  ],
+  [
+    "does not stop",
+    {
+      ...honest,
+      build: (work, io) => honest.build(work, io, new AbortController().signal),
+    },
+    "stops when it is told to, before and between chunks",
+  ],
+  [
+    "keeps chunks instead of writing them",
+    {
+      ...honest,
+      build: (work, io, signal) =>
+        honest.build({ ...work, content: (command) => [...work.content(command)] }, io, signal),
+    },
+    "makes new files, with exactly their modes and times",
+  ],
+  [
+    "refuses when it has begun",
+    {
+      ...honest,
+      build(work, io, signal) {
+        io.disk.makeDirectory(`${work.directory}/begun`);
+        io.disk.removeDirectory(`${work.directory}/begun`);
+        return honest.build(work, io, signal);
+      },
+    },
+    "writes nothing at all when the last command is refused",
+  ],
+  [
+    "copies from what commands made",
+    {
+      ...honest,
+      build(work, io, signal) {
+        const commands = [...work.commands()];
+        const copies = new Set(commands.flatMap((command) => (command.kind === "copy" ? command.from : [])));
+        const kept = commands.filter(
+          (command) => !("path" in command && command.kind === "remove" && copies.has(command.path)),
+        );
+        return honest.build(withCommands(work, kept), io, signal);
+      },
+    },
+    "copies what the base had, although it is removed or replaced",
+  ],
+  [
+    "ignores what the host refuses",
+    { ...fileTree(rules), refuse: (path) => (/con/i.test(path) ? "a device" : undefined) },
+    "refuses on the whole path what `refuse` refuses, without writing",
+  ],
 ];
 
 describe("the kit of interpreters", () => {

@@ -6,7 +6,8 @@ import { Killed } from "../../../../sdk/testkit/sim/disk-faults.ts";
 import { SimRandom } from "../../../../sdk/testkit/sim/random.ts";
 import { readTree } from "../../../../sdk/testkit/tree-model.ts";
 
-const read = (disk: Disk, path: string) => (disk.stat(path) === undefined ? undefined : Buffer.from(readFile(disk, path)).toString());
+const read = (disk: Disk, path: string) =>
+  disk.stat(path) === undefined ? undefined : Buffer.from(readFile(disk, path)).toString();
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 
 function append(disk: Disk, path: string, content: string, synced: boolean): void {
@@ -19,7 +20,9 @@ function append(disk: Disk, path: string, content: string, synced: boolean): voi
 /** Everything that a loss of power may leave of a path, as far as 300 of them show. */
 function possible(disk: SimDisk, profile: "strict" | "ext4", look: (disk: SimDisk) => unknown): unknown[] {
   const found = new Set<string>();
-  for (let seed = 0; seed < 300; seed += 1) found.add(JSON.stringify(look(disk.afterPowerLoss(profile, new SimRandom(seed))) ?? null));
+  for (let seed = 0; seed < 300; seed += 1) {
+    found.add(JSON.stringify(look(disk.afterPowerLoss(profile, new SimRandom(seed))) ?? null));
+  }
   return [...found].map((value): unknown => JSON.parse(value)).sort();
 }
 
@@ -40,7 +43,9 @@ describe("a loss of power", () => {
     disk.sync("/");
     append(disk, "/a", "2", false);
     append(disk, "/a", "3", false);
-    expect(possible(disk, "strict", (after) => read(after, "/a"))).toEqual(["1", "1\0", "1\u00003", "12", "123"].sort());
+    expect(possible(disk, "strict", (after) => read(after, "/a"))).toEqual(
+      ["1", "1\0", "1\u00003", "12", "123"].sort(),
+    );
     expect(possible(disk, "ext4", (after) => read(after, "/a"))).toEqual(["1", "123"]);
   });
 
@@ -66,7 +71,12 @@ describe("a loss of power", () => {
     disk.rename("/a", "/b");
     disk.removeDirectory("/d");
     disk.unlink("/b");
-    expect(possible(disk, "ext4", (after) => after.list("/"))).toEqual([["a", "b", "d", "e"], ["b", "d", "e"], ["b", "e"], ["e"]]);
+    expect(possible(disk, "ext4", (after) => after.list("/"))).toEqual([
+      ["a", "b", "d", "e"],
+      ["b", "d", "e"],
+      ["b", "e"],
+      ["e"],
+    ]);
     const strict = possible(disk, "strict", (after) => after.list("/")) as string[][];
     expect(strict).toContainEqual(["a", "d", "e"]);
     expect(strict).toContainEqual(["a", "b", "d", "e"]);
@@ -82,7 +92,10 @@ describe("a loss of power", () => {
     disk.rename("/from/a", "/to/a");
     disk.sync("/to");
     const both = (after: SimDisk) => [read(after, "/from/a") ?? "", read(after, "/to/a") ?? ""];
-    expect(possible(disk, "strict", both)).toEqual([["", "new"], ["new", "old"]]);
+    expect(possible(disk, "strict", both)).toEqual([
+      ["", "new"],
+      ["new", "old"],
+    ]);
     disk.sync("/from");
     expect(possible(disk, "strict", both)).toEqual([["", "new"]]);
   });
@@ -94,7 +107,10 @@ describe("a loss of power", () => {
     writeFile(disk, "/b", "b");
     disk.sync("/b");
     writeFile(disk, "/c", "c");
-    expect(possible(disk, "ext4", (after) => after.list("/"))).toEqual([["a", "b", "c", "link"], ["a", "b", "link"]]);
+    expect(possible(disk, "ext4", (after) => after.list("/"))).toEqual([
+      ["a", "b", "c", "link"],
+      ["a", "b", "link"],
+    ]);
     expect(possible(disk, "ext4", (after) => read(after, "/a"))).toEqual(["", "a"]);
     expect(possible(disk, "ext4", (after) => read(after, "/b"))).toEqual(["b"]);
   });
@@ -105,8 +121,14 @@ describe("a loss of power", () => {
       const disk = new SimDisk();
       const path = () => ["/a", "/b", "/a/c", "/b/c", "/a/c/d", "/b/c/d"][random.below(6)] ?? "/a";
       const acts = [
-        () => disk.makeDirectory(path()), () => writeFile(disk, path(), "x"), () => disk.rename(path(), path()), () => disk.unlink(path()),
-        () => disk.removeDirectory(path()), () => disk.link(path(), path()), () => disk.sync(path()), () => disk.symlink("a", path()),
+        () => disk.makeDirectory(path()),
+        () => writeFile(disk, path(), "x"),
+        () => disk.rename(path(), path()),
+        () => disk.unlink(path()),
+        () => disk.removeDirectory(path()),
+        () => disk.link(path(), path()),
+        () => disk.sync(path()),
+        () => disk.symlink("a", path()),
       ];
       for (let count = 0; count < 60; count += 1) {
         try {
@@ -139,7 +161,10 @@ describe("a loss of power", () => {
 
 describe("a fault", () => {
   it("kills before or after the operation, and nothing works afterwards", () => {
-    for (const [when, names] of [["before", ["one"]], ["after", ["one", "two"]]] as const) {
+    for (const [when, names] of [
+      ["before", ["one"]],
+      ["after", ["one", "two"]],
+    ] as const) {
       const disk = new SimDisk();
       disk.makeDirectory("/one");
       disk.failAt(1, "kill", when);
