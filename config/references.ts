@@ -3,7 +3,7 @@ import { formats, isName } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 import { suggestion } from "./suggest.ts";
 
-/** What is wrong between parts of a configuration: names that lead nowhere, are none, or stand twice. Takes any value. */
+/** What is wrong between parts of any value: names that lead nowhere, are no names, or stand twice. */
 export function referenceProblems(value: unknown): Problem[] {
   if (!isPlainObject(value)) return [];
   const { groups, sites, policies, plugins } = value;

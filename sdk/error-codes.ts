@@ -90,6 +90,8 @@ export const errorCodes = {
   DIST_ERR_API_ROUTE: { text: "there is no {method} {path}", hint: "GET /v1/openapi.json lists what there is", status: 404 },
   DIST_ERR_API_PORT: { text: "cannot listen on {address}: {problem}", hint: "choose another address under control.api, or stop what uses this one" },
   DIST_ERR_API_UNREACHABLE: { text: "{url} cannot be reached: {problem}", hint: "start it with `distributary control`, or say where it is: --url with DISTRIBUTARY_TOKEN, --data or --config", retryable: true, status: 503 },
+  DIST_ERR_DEMO_PROCESS: { text: "the demo's process '{name}' {problem}; its log ends:\n{log}" },
+  DIST_ERR_DEMO_DIFFERS: { text: "node '{node}' serves a tree with hash {found}, {wanted} was expected" },
 } as const satisfies Record<`DIST_ERR_${string}`, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,4 +1,4 @@
-import { posix } from "node:path";
+import { dirname } from "node:path";
 import type { Interpreter } from "./interpreter.ts";
 import type { Io } from "./io.ts";
 import { ReleaseBuilder } from "./release-builder.ts";
@@ -44,8 +44,8 @@ export function fileTree(rules: FileTreeRules): Interpreter {
     seal(directory, release, { disk }) {
       disk.syncTree(directory);
       disk.rename(directory, release);
-      disk.sync(posix.dirname(release));
-      if (posix.dirname(directory) !== posix.dirname(release)) disk.sync(posix.dirname(directory));
+      disk.sync(dirname(release));
+      if (dirname(directory) !== dirname(release)) disk.sync(dirname(directory));
     },
 
     point: (site, pointer, release, io) => pointers.move(io.disk, site, pointer, release),

@@ -43,7 +43,7 @@ export interface Interpreter {
   refuse?(path: string): string | undefined;
   /** Makes `work.directory` the base changed by the commands. After a crash it is called with an empty directory again. */
   build(work: Work, io: Io, signal: AbortSignal): void | Promise<void>;
-  /** Makes everything below `directory` durable, then gives it the name `release` in one durable step. */
+  /** Makes everything below `directory` durable, then gives it the absolute path `release`, beside it, in one durable step. */
   seal(directory: string, release: string, io: Io): void;
   /** Makes a pointer name a release (as `releases/<name>`), or nothing, in one durable step that readers never see half done. */
   point(site: string, pointer: Pointer, release: string | undefined, io: Io): void;

@@ -31,17 +31,19 @@ export function checkPath(path: string): void {
   if (reason !== undefined) throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason });
 }
 
-/** Why a symbolic link at `path` may not point to `target`; undefined if it stays inside the tree. */
+/**
+ * Why a symbolic link at `path` may not point to `target`; undefined if it stays inside the tree. A `..` behind a name is
+ * refused too: the name may itself be a link, and where `..` leads from there cannot be told from the text.
+ */
 export function refuseTarget(path: string, target: string): string | undefined {
   if (target === "" || target.includes("\0") || target.length > longestPath) return "its target is no path";
   if (target.startsWith("/")) return `its target '${printable(target)}' is absolute`;
-  let depth = path.split("/").length - 1;
-  for (const component of target.split("/")) {
-    if (component === "..") depth -= 1;
-    else if (component !== "" && component !== ".") depth += 1;
-    if (depth < 0) return `its target '${printable(target)}' leaves the site`;
-  }
-  return undefined;
+  const components = target.split("/").filter((component) => component !== "" && component !== ".");
+  const climbs = components.findIndex((component) => component !== "..");
+  const named = climbs === -1 ? [] : components.slice(climbs);
+  if (named.includes("..")) return `its target '${printable(target)}' goes up behind a name`;
+  const depth = path.split("/").length - 1;
+  return components.length - named.length > depth ? `its target '${printable(target)}' leaves the site` : undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ import { check } from "./check.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { commit } from "./commit.ts";
 import { control } from "./control.ts";
+import { demo } from "./demo.ts";
 import { exportCommand } from "./export.ts";
 import { jobs } from "./jobs.ts";
 import { nodes } from "./nodes.ts";
@@ -23,7 +24,7 @@ const program = {
   name: "distributary",
   version: packageJson.version,
   about: packageJson.description,
-  commands: [publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins],
+  commands: [demo, publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins],
 };
 
 const interrupt = new AbortController();

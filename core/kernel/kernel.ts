@@ -82,7 +82,7 @@ export class Kernel implements AsyncDisposable {
       throw failure("DIST_ERR_PLUGIN_API", { plugin: id, wanted: plugin.api, supported: API_LEVEL }, context);
     }
     if (this.plugins.some((other) => other.id === id)) throw failure("DIST_ERR_PLUGIN_DUPLICATE", { plugin: id }, context);
-    const options = readOptions(id, plugin, use.options ?? {}, context);
+    const options = readOptions(id, plugin, use.options ?? {}, directory, context);
     const state = { id, plugin, builtIn: builtInPlugins[use.use] !== undefined, options };
     const elsewhere = notForHere(plugin, role);
     const skipped = elsewhere ?? this.#setUp(state, log);

@@ -4,14 +4,17 @@ import { compileSchema } from "../../config/validate.ts";
 
 const noOptions: ObjectSchema = { type: "object", properties: {} };
 
-/** Checks a plugin's options, fills in defaults and freezes them. Throws DIST_ERR_OPTIONS_INVALID with every problem at once. */
+/**
+ * Checks a plugin's options, fills in defaults and freezes them; relative paths are relative to `directory`. Throws
+ * DIST_ERR_OPTIONS_INVALID with every problem at once. */
 export function readOptions(
   id: string,
   plugin: Plugin,
   given: Readonly<Record<string, unknown>>,
+  directory: string,
   context: { where?: string } = {},
 ): Readonly<Record<string, unknown>> {
-  const checked = compileSchema(plugin.options ?? noOptions)(given);
+  const checked = compileSchema(plugin.options ?? noOptions, { directory })(given);
   const owner = `plugin '${id}'`;
   if (!checked.ok) {
     const problems = checked.problems.map(({ path, message }) => `${["options", ...path].join(".")} ${message}`).join("; ");

@@ -59,7 +59,7 @@ describe("a mutated configuration", () => {
       providers: { deltas: [], compressors: [], ciphers: [], transports: [], priorities: [], interpreters: [] },
     };
     let readCount = 0;
-    for (let seed = 1; seed <= 3000; seed += 1) {
+    for (let seed = 1; seed <= 1500; seed += 1) {
       const chance = createChance(seed);
       const text = mutate(examples[chance(examples.length)] ?? "", chance);
       try {
@@ -75,6 +75,6 @@ describe("a mutated configuration", () => {
         );
       }
     }
-    expect(readCount).toBeGreaterThan(100);
+    expect(readCount).toBeGreaterThan(50);
   });
 });

@@ -1,38 +1,22 @@
 import { createServer, connect as connectTcp } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { realClock } from "../../core/runtime/clock.ts";
-import { realDisk } from "../../core/runtime/disk.ts";
-import { realExec } from "../../core/runtime/exec.ts";
+import { MemoryPieces, noiseBytes, recordingHost, SimClock, simIo, SimNetwork, testPlugin, testTransport } from "distributary/testkit";
+import type { TransportEnds } from "distributary/testkit";
 import { createLink } from "../../core/runtime/http.ts";
-import { realRandom } from "../../core/runtime/random.ts";
-import { realUdp } from "../../core/runtime/udp.ts";
 import http from "../../plugins/http/index.ts";
 import { formatPath, parsePath } from "../../plugins/http/request-path.ts";
 import { isFailure } from "../../sdk/index.ts";
 import type { Http, HttpAnswer, Io, PeerTransport } from "../../sdk/index.ts";
-import { recordingHost } from "../../sdk/testkit/recording-host.ts";
-import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";
-import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
-import { SimNetwork } from "../../sdk/testkit/sim/http.ts";
-import { testTransport } from "../../sdk/testkit/transport.ts";
-import type { TransportEnds } from "../../sdk/testkit/transport.ts";
 import { createAuthority, host, nodeIdentity } from "../core/runtime/trusted-peers.ts";
 
 const createTransport = (options: object = {}) =>
   recordingHost(http, options).transports.get("http") as PeerTransport;
 
-const ioOver = (link: Http): Io => ({
-  clock: realClock,
-  random: realRandom,
-  disk: realDisk,
-  udp: realUdp,
-  exec: realExec,
-  http: link,
-});
+const ioOver = (link: Http): Io => simIo({ http: link });
 
 function connectSimulated(): Promise<TransportEnds> {
-  const network = new SimNetwork(realClock);
+  const network = new SimNetwork(new SimClock());
   return Promise.resolve({
     source: network.peer("source"),
     sourceIo: ioOver(network.http("source")),
@@ -88,6 +72,7 @@ async function connectReal(): Promise<TransportEnds> {
   };
 }
 
+testPlugin(http);
 testTransport("http on a simulated network", () => ({ transport: createTransport(), connect: connectSimulated }));
 testTransport("http on sockets with mutual TLS", () => ({ transport: createTransport(), connect: connectReal }));
 testTransport("http that asks for one piece at a time", () => ({
@@ -126,7 +111,7 @@ describe("a path of pieces", () => {
 
 describe("a source of pieces", () => {
   it("answers what is no request for pieces with 400, 404 or 405", async () => {
-    const network = new SimNetwork(realClock);
+    const network = new SimNetwork(new SimClock());
     using _serving = createTransport().serve(ioOver(network.http("source")), () => undefined);
     const status = async (path: string, method = "GET") =>
       (await network.http("target").request(network.peer("source"), path, { method })).status;
@@ -137,7 +122,7 @@ describe("a source of pieces", () => {
 
 describe("a source that lies", () => {
   const fetchFrom = async (answer: () => HttpAnswer): Promise<[MemoryPieces, unknown]> => {
-    const network = new SimNetwork(realClock);
+    const network = new SimNetwork(new SimClock());
     network.http("source").serve("/pieces/", () => Promise.resolve(answer()));
     const into = new MemoryPieces(noiseBytes(3_000), 1_000, () => false);
     const { signal } = new AbortController();

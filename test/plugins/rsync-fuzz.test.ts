@@ -12,7 +12,7 @@ const code = noiseBytes(3_000, 2);
 const pairs: Readonly<Record<string, readonly [base: Uint8Array, target: Uint8Array]>> = {
   "edited text": [text, joined(text.subarray(1_500), textBytes(100, 3), text.map((byte, at) => (at % 90 ? byte : 65)))],
   "code whose addresses moved": [code, code.map((byte, at) => (at % 50 < 2 ? byte + 3 : byte))],
-  "a long copy around new bytes": [noiseBytes(60_000, 4), joined(noiseBytes(60_000, 4), text, noiseBytes(60_000, 4))],
+  "a long copy around new bytes": [noiseBytes(20_000, 4), joined(noiseBytes(20_000, 4), text, noiseBytes(20_000, 4))],
 };
 
 describe("the decoder of rsync", () => {

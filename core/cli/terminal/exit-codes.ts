@@ -34,7 +34,7 @@ const unreachableCauses = [
   "EAI_AGAIN",
 ];
 
-/** The exit code for an error: 401 and 403 refused, 502 … 504 and refused connections unreachable, an abort interrupted. */
+/** The exit code for an error: 401 and 403 are refused, 502 … 504 and refused connections unreachable. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof DistributaryError) {
     if (error.code === "DIST_ERR_USAGE") return exitCodes.usage;

@@ -2,7 +2,7 @@ import { DistributaryError, printable } from "distributary/sdk";
 import { ConfigError } from "../../../config/config-error.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Writes an error to standard error: in words with its hint, or as a line of JSON. Unknown errors come with their stack. */
+/** Writes an error to standard error, in words or as a line of JSON. Unknown errors come with their stack. */
 export function printError(error: unknown, terminal: Terminal, format: "text" | "json" = "text"): void {
   terminal.writeError(`${format === "json" ? JSON.stringify(errorAsJson(error)) : errorAsText(error)}\n`);
 }

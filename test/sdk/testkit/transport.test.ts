@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { realClock } from "../../../core/runtime/clock.ts";
 import http from "../../../plugins/http/index.ts";
 import { failure } from "../../../sdk/index.ts";
-import type { Io, PeerTransport, PieceStore } from "../../../sdk/index.ts";
+import type { PeerTransport, PieceStore } from "../../../sdk/index.ts";
 import { failedCases } from "../../../sdk/testkit/kit.ts";
 import { recordingHost } from "../../../sdk/testkit/recording-host.ts";
+import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
+import { simIo } from "../../../sdk/testkit/sim/io.ts";
 import { SimNetwork } from "../../../sdk/testkit/sim/http.ts";
 import { transportKit } from "../../../sdk/testkit/transport.ts";
 import type { TransportSubject } from "../../../sdk/testkit/transport.ts";
@@ -15,12 +16,12 @@ function subject(transport: PeerTransport): () => TransportSubject {
   return () => ({
     transport,
     connect: () => {
-      const network = new SimNetwork(realClock);
+      const network = new SimNetwork(new SimClock());
       return Promise.resolve({
         source: network.peer("source"),
-        sourceIo: { http: network.http("source") } as Io,
+        sourceIo: simIo({ http: network.http("source") }),
         targetId: "target",
-        targetIo: { http: network.http("target") } as Io,
+        targetIo: simIo({ http: network.http("target") }),
         stall: () => network.stall("source"),
         breakAfter: (bytes: number) => network.breakAfter("source", bytes),
         [Symbol.asyncDispose]: () => Promise.resolve(),

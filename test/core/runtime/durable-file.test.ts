@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { createFile, makePrivateDirectory, readFile, replaceFile } from "../../../core/runtime/durable-file.ts";
+import { SimDisk, SimRandom } from "distributary/testkit";
+
+const path = "/var/keys/key.pem";
+const [old, fresh] = [Buffer.from("old ".repeat(50)), Buffer.from("fresh ".repeat(50))];
+
+function readText(disk: SimDisk): string | undefined {
+  const bytes = readFile(path, 10_000, disk);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString();
+}
+
+function diskWith(bytes?: Uint8Array): SimDisk {
+  const disk = new SimDisk();
+  makePrivateDirectory("/var/keys", disk);
+  if (bytes !== undefined) replaceFile(path, bytes, disk);
+  return disk;
+}
+
+/** What can be there when power is lost before each operation of `work`, and what is there after the last. */
+function outcomes(before: Uint8Array | undefined, work: (disk: SimDisk) => void): [during: Set<string | undefined>, after: Set<string | undefined>] {
+  const [during, after] = [new Set<string | undefined>(), new Set<string | undefined>()];
+  const isDone = (count: number): boolean => {
+    const disk = diskWith(before);
+    disk.failAt(count, "kill");
+    let hasEnded = true;
+    try {
+      work(disk);
+    } catch {
+      hasEnded = false;
+    }
+    for (let seed = 0; seed < 20; seed += 1) {
+      for (const profile of ["strict", "ext4"] as const) {
+        (hasEnded ? after : during).add(readText(disk.afterPowerLoss(profile, new SimRandom(seed))));
+      }
+    }
+    return hasEnded;
+  };
+  for (let count = 1; !isDone(count); count += 1);
+  return [during, after];
+}
+
+describe("a durable file", () => {
+  it("holds the old or the new bytes when power is lost while it is replaced, and the new ones after", () => {
+    const [during, after] = outcomes(old, (disk) => replaceFile(path, fresh, disk));
+    expect(during).toEqual(new Set([old.toString(), fresh.toString()]));
+    expect(after).toEqual(new Set([fresh.toString()]));
+  });
+
+  it("is there whole or not at all when power is lost while it is made, and there after", () => {
+    const [during, after] = outcomes(undefined, (disk) => createFile(path, fresh, disk));
+    expect(during).toEqual(new Set([undefined, fresh.toString()]));
+    expect(after).toEqual(new Set([fresh.toString()]));
+  });
+
+  it("that is there is not made again, and nothing stays beside it", () => {
+    const disk = diskWith(old);
+    expect(() => createFile(path, fresh, disk)).toThrow("EEXIST");
+    expect([readText(disk), disk.list("/var/keys")]).toEqual([old.toString(), ["key.pem"]]);
+  });
+
+  it("keeps what it held when the disk is full, and can be replaced later", () => {
+    const disk = diskWith(old);
+    disk.failAt(2, "ENOSPC");
+    expect(() => replaceFile(path, fresh, disk)).toThrow("ENOSPC");
+    expect(readText(disk)).toBe(old.toString());
+    replaceFile(path, fresh, disk);
+    expect(readText(disk)).toBe(fresh.toString());
+  });
+
+  it("and its directory are for their owner only", () => {
+    const disk = diskWith(old);
+    expect([disk.stat("/var/keys")?.mode, disk.stat(path)?.mode]).toEqual([0o700, 0o600]);
+  });
+
+  it("is not read if it is larger than expected", () => {
+    expect(() => readFile(path, 10, diskWith(old))).toThrow("larger than 10 bytes");
+    expect(readFile(path, 10, diskWith())).toBeUndefined();
+  });
+});
