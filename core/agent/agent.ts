@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DistributaryError, failure } from "distributary/sdk";
 import type { Io, Log, Peer } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
@@ -151,9 +151,14 @@ export class Agent {
     if (directory === undefined) return refuse("its own policy does not allow the site");
     if (diskBytes > maxBytes) return refuse(`its own policy allows ${maxBytes} bytes, ${diskBytes} are needed`);
     if (entryCount > maxEntries) return refuse(`its own policy allows ${maxEntries} entries, there are ${entryCount}`);
-    const { freeBytes } = this.#io.disk.space(this.#options.directory);
+    const { freeBytes } = this.#io.disk.space(this.#existing(directory));
     if (diskBytes > freeBytes) return refuse(`it has ${freeBytes} bytes free, ${diskBytes} are needed`);
     return { type: "room", job, able: true };
+  }
+
+  /** The directory itself, or the nearest one above it that is there. */
+  #existing(directory: string): string {
+    return this.#io.disk.stat(directory) === undefined ? this.#existing(dirname(directory)) : directory;
   }
 
   async #prepare(site: string, job: string, notices: readonly AssignmentNotice[], signal: AbortSignal): Promise<FromNode> {

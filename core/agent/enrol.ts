@@ -151,7 +151,8 @@ function check({ id, key, certificate, authority, signingKey }: NodeIdentity): v
 function accept(identity: NodeIdentity, fingerprint: string): void {
   try {
     check(identity);
-    if (fingerprintOf(new X509Certificate(identity.authority)) !== fingerprint) throw new Error("its authority is another");
+    const isPinned = fingerprintOf(new X509Certificate(identity.authority)) === fingerprint;
+    if (!isPinned) throw new Error("its authority is another");
   } catch (cause) {
     throw failure("DIST_ERR_AUTH_REQUEST", { problem: `control's answer is wrong: ${messageOf(cause)}` }, { cause });
   }
@@ -166,7 +167,12 @@ function pathIn(directory: string): string {
   return join(directory, "identity", "identity.json");
 }
 
-function post(http: Pick<Http, "request">, peer: Peer, path: string, value: EnrolRequest | RenewRequest): Promise<HttpAnswer> {
+function post(
+  http: Pick<Http, "request">,
+  peer: Peer,
+  path: string,
+  value: EnrolRequest | RenewRequest,
+): Promise<HttpAnswer> {
   return http.request(peer, path, { method: "POST", body: Buffer.from(JSON.stringify(value)) });
 }
 

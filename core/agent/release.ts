@@ -38,6 +38,7 @@ export interface SiteSettings {
   /** Absolute path of the site's directory. */
   readonly directory: string;
   readonly interpreter: Interpreter;
+  /** At least two; an assignment may ask for more. */
   readonly keepReleases: number;
   /** Tells whoever serves the site that `live` moved; may be called again for the same release. */
   readonly afterSwitch?: (release: string, signal: AbortSignal) => Promise<void>;
@@ -185,7 +186,7 @@ export class Releases {
     this.#record({ serial: header.serial, to: { ...target, version: header.version }, ...from, ...backup });
     this.#damage = undefined;
     await this.#serve(header.serial, signal);
-    this.collect();
+    this.collect(header.keepReleases);
     return this.state;
   }
 
@@ -211,7 +212,7 @@ export class Releases {
   }
 
   /** Deletes releases beyond those that are kept, oldest first; never live, backup or one prepared after live. */
-  collect(): void {
+  collect(keepReleases = 0): void {
     const { live, backup, releases } = this.#ledger;
     const kept = new Set<number>();
     if (live !== undefined) {
@@ -219,7 +220,7 @@ export class Releases {
       const older = newestFirst.filter((serial) => serial !== live.serial && serial !== backup?.serial && serial < live.serial);
       for (const serial of newestFirst) if (serial > live.serial) kept.add(serial);
       for (const { serial } of [live, backup ?? live]) kept.add(serial);
-      for (const serial of older.slice(0, Math.max(0, this.#settings.keepReleases - 2))) kept.add(serial);
+      for (const serial of older.slice(0, Math.max(keepReleases, this.#settings.keepReleases) - 2)) kept.add(serial);
     }
     this.#dropReleases(kept);
   }

@@ -28,6 +28,8 @@ export interface Header {
   readonly previous?: { readonly serial: number; readonly id: string };
   /** `native`, or the name of an interpreter. */
   readonly interpreter: string;
+  /** Releases a node keeps at least, the live one and its backup among them. */
+  readonly keepReleases: number;
   /** Space the node needs beside what it has. */
   readonly diskBytes: number;
   readonly data: DataTable;

@@ -101,6 +101,7 @@ function readHeader(value: unknown): Header {
     result: map.hash("result"),
     ...(previous === undefined ? {} : { previous: { serial: previous.whole("serial", 1), id: previous.hash("id") } }),
     interpreter: map.text("interpreter"),
+    keepReleases: map.whole("keepReleases", 2),
     diskBytes: map.whole("diskBytes"),
     data: readData(new Fields(map.take("data"), "data")),
     parts: map.list("parts").map((part) => readPart(new Fields(part, "part"))),

@@ -11,6 +11,7 @@ import { exportCommand } from "./export.ts";
 import { jobs } from "./jobs.ts";
 import { nodes } from "./nodes.ts";
 import { plugins } from "./plugins.ts";
+import { loadPluginCommands } from "./plugin-commands.ts";
 import { publish } from "./publish.ts";
 import { remove } from "./remove.ts";
 import { restore } from "./restore.ts";
@@ -25,6 +26,7 @@ const program = {
   version: packageJson.version,
   about: packageJson.description,
   commands: [demo, publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins],
+  moreCommands: loadPluginCommands,
 };
 
 const interrupt = new AbortController();

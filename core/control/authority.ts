@@ -20,8 +20,8 @@ export interface Authority {
   /** Ed25519 (RFC 8032), 64 bytes. */
   sign(bytes: Uint8Array): Uint8Array;
   /**
-   * A certificate (PEM) for the key of a request to sign (PKCS #10, PEM). Nothing else is taken from the request: it says
-   * `id` and what every node's says. Throws DIST_ERR_AUTH_REQUEST unless the request signs itself with a P-256 key.
+   * A certificate (PEM) for the key of a request to sign (PKCS #10, PEM). Nothing else is taken from the request: it
+   * says `id` and what every node's says. Throws DIST_ERR_AUTH_REQUEST unless the request signs itself with a P-256 key.
    */
   issue(request: string, options: { readonly id: string; readonly days?: number }): Promise<string>;
   /** A fresh key of control's own with its certificate, by which it serves and calls nodes. */
@@ -104,7 +104,8 @@ function parse(path: string, text: string): Keys {
     const certificate = new X509Certificate(certificatePem);
     const signingKey = createPrivateKey(signingPem);
     if (!certificate.checkPrivateKey(authorityKey)) throw new Error("its certificate is not of its key");
-    if (!certificate.ca || !certificate.verify(certificate.publicKey)) throw new Error("its certificate is no authority's");
+    const isAuthority = certificate.ca && certificate.verify(certificate.publicKey);
+    if (!isAuthority) throw new Error("its certificate is no authority's");
     if (signingKey.asymmetricKeyType !== "ed25519") throw new Error("its signing key is not Ed25519");
     return { authorityKey, certificate, signingKey };
   } catch (cause) {

@@ -57,6 +57,7 @@ export class Control implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
   #kernel: Kernel;
   #planner: Planner;
+  #transports = new DisposableStack();
   linkPort = 0;
 
   private constructor(
@@ -122,9 +123,8 @@ export class Control implements AsyncDisposable {
     resources.defer(() => this.#kernel[Symbol.asyncDispose]());
     const { hub, assignments, enrolment, log } = this;
     resources.use(serveNodes(link, { hub, assignments, enrolment, log }));
-    for (const { provider } of this.#kernel.registries.transports.entries()) {
-      if (provider.reach === "peer") resources.use(provider.serve(this.#io, (id, peer) => assignments.find(id, peer)));
-    }
+    this.#transports = this.#serveTransports(this.#kernel);
+    resources.defer(() => this.#transports.dispose());
     resources.defer(() => hub.close());
     await this.jobs.start();
     resources.defer(() => this.jobs.stop());
@@ -143,6 +143,14 @@ export class Control implements AsyncDisposable {
     writeDurably(this.#io.disk, path, [Buffer.from(await this.accounts.createToken("admin", "command line on this host"))]);
   }
 
+  #serveTransports(kernel: Kernel): DisposableStack {
+    const served = new DisposableStack();
+    for (const { provider } of kernel.registries.transports.entries()) {
+      if (provider.reach === "peer") served.use(provider.serve(this.#io, (id, peer) => this.assignments.find(id, peer)));
+    }
+    return served;
+  }
+
   /** A new generation: loads and starts the plugins anew, takes over, then stops the old ones. If that fails, the old ones stay. */
   async reload(plugins: readonly PluginUse[]): Promise<void> {
     const next = await loadKernel(this.#options, plugins);
@@ -150,6 +158,8 @@ export class Control implements AsyncDisposable {
     const [kernel, planner] = [this.#kernel, this.#planner];
     this.#kernel = next;
     this.#planner = this.#newPlanner(plugins);
+    this.#transports.dispose();
+    this.#transports = this.#serveTransports(next);
     await kernel[Symbol.asyncDispose]();
     await planner[Symbol.asyncDispose]();
     this.log.info({ plugins: plugins.map(({ use }) => use) }, "plugins loaded anew");

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { formatJoinToken } from "../runtime/join-token.ts";
 import type { JoinToken } from "../runtime/join-token.ts";
 
-/** A new token for one node of the authority with this fingerprint. `text` is shown once; store `id` and `hashSecret(secret)`. */
+/** A new token of the authority with this fingerprint. `text` is shown once; store `id` and `hashSecret(secret)`. */
 export function createJoinToken(fingerprint: string): JoinToken & { readonly text: string } {
   const token = { id: randomBytes(8).toString("hex"), secret: randomBytes(16).toString("hex"), fingerprint };
   return { ...token, text: formatJoinToken(token) };

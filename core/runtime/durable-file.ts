@@ -27,7 +27,9 @@ export function createFile(path: string, bytes: Uint8Array, disk: Disk = realDis
 export function readFile(path: string, limit: number, disk: Disk = realDisk): Uint8Array | undefined {
   const stat = disk.stat(path);
   if (stat === undefined) return undefined;
-  if (stat.sizeBytes > limit) throw Object.assign(new Error(`'${path}' is larger than ${limit} bytes`), { code: "EFBIG" });
+  if (stat.sizeBytes > limit) {
+    throw Object.assign(new Error(`'${path}' is larger than ${limit} bytes`), { code: "EFBIG" });
+  }
   const file = disk.open(path, "read");
   try {
     const bytes = new Uint8Array(stat.sizeBytes);

@@ -77,7 +77,9 @@ async function readTexts<Key extends string>(
   if (unknown !== undefined) throw bad("it has a property nobody knows");
   const texts: [Key, string][] = keys.map((key) => {
     const text: unknown = (value as Record<string, unknown>)[key];
-    if (typeof text !== "string" || text === "" || text.length > longestPem) throw bad(`'${key}' is missing or no text`);
+    if (typeof text !== "string" || text === "" || text.length > longestPem) {
+      throw bad(`'${key}' is missing, no text, or too long`);
+    }
     return [key, text];
   });
   return Object.fromEntries(texts) as Record<Key, string>;

@@ -12,8 +12,8 @@ const outputBytes = 1024 * 1024;
 const lingerMs = 200;
 
 /**
- * Runs programs of this host. `env` is added to this process's own environment; there is no standard input. A program that
- * is stopped, or writes more than 1 MiB, is killed with everything it started in its process group.
+ * Runs programs of this host. `env` is added to this process's own environment; there is no standard input.
+ * A program that is stopped, or writes more than 1 MiB, is killed with everything it started in its process group.
  */
 export const realExec: Exec = async (file, args, { signal, timeoutMs = 60_000, cwd, env } = {}) => {
   const failed = (problem: string, cause?: unknown) => failure("DIST_ERR_EXEC_FAILED", { file, problem }, { cause });

@@ -16,7 +16,7 @@ export function formatJoinToken({ id, secret, fingerprint }: JoinToken): string 
   return `dst1.${id}.${secret}.${fingerprint}`;
 }
 
-/** Reads what `formatJoinToken` wrote, with space around it. Throws DIST_ERR_AUTH_TOKEN, which does not show the token. */
+/** Reads what `formatJoinToken` wrote, with space around it. Throws DIST_ERR_AUTH_TOKEN, which does not show it. */
 export function parseJoinToken(text: string): JoinToken {
   const [, id, secret, fingerprint] = form.exec(text.trim()) ?? [];
   if (id === undefined || secret === undefined || fingerprint === undefined) {

@@ -43,7 +43,8 @@ export class LinkClient {
    */
   async request(peer: Peer, path: string, options: Parameters<Http["request"]>[2] = {}): Promise<HttpAnswer> {
     if (this.#options.denied?.(peer.id) === true) throw refused(peer, "it was removed and is not talked to");
-    const signal = options.signal === undefined ? this.#closing.signal : AbortSignal.any([options.signal, this.#closing.signal]);
+    const closing = this.#closing.signal;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
     signal.throwIfAborted();
     const call = startRequest({ ...this.#callOptions(peer, path), method: options.method ?? "GET", signal });
     call.end(options.body);
@@ -74,7 +75,8 @@ export class LinkClient {
       servername: "",
       checkServerIdentity: (_, { raw }) => {
         const found = idIn(new X509Certificate(raw));
-        return found === id ? undefined : refused({ id, host, port }, `the certificate there is that of '${found ?? "nobody"}'`);
+        if (found === id) return undefined;
+        return refused({ id, host, port }, `the certificate there is that of '${found ?? "nobody"}'`);
       },
     };
   }
@@ -144,7 +146,7 @@ function headersOf(response: IncomingMessage): Record<string, string> {
 }
 
 /** Codes of node:tls and OpenSSL for a certificate or a handshake that is not accepted. */
-const certificateTrouble = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|HOSTNAME_)/;
+const certificateTrouble = /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_)/;
 
 function explain(error: unknown, peer: Peer): unknown {
   if (isFailure(error)) return error;

@@ -94,9 +94,10 @@ export class LinkServer {
   /** Aborts what is being answered, and is closed a second later whatever peers do. */
   async close(): Promise<void> {
     this.#closing.abort(new Error("the link is closed"));
-    const deadline = setTimeout(() => this.#destroyConnections(), closeMs);
-    await Promise.race([Promise.allSettled(this.#running), new Promise((resolve) => setTimeout(resolve, closeMs).unref())]);
-    clearTimeout(deadline);
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(deadline.resolve, closeMs);
+    await Promise.race([Promise.allSettled(this.#running), deadline.promise]);
+    clearTimeout(timer);
     const closed = this.#app.close();
     this.#destroyConnections();
     await closed;
@@ -143,7 +144,8 @@ export class LinkServer {
     } catch (error) {
       if (signal.aborted || response.headersSent) response.destroy();
       else end(response, ...this.#statusFor(error, path));
-      if (!signal.aborted && !isFailure(error)) this.#options.log?.error({ err: error, path, peerId }, "a request failed");
+      const isKnown = signal.aborted || isFailure(error);
+      if (!isKnown) this.#options.log?.error({ err: error, path, peerId }, "a request failed");
     }
     // The rest of a body that nobody read is not waited for.
     if (!raw.complete) response.once("finish", () => socket.destroySoon());
@@ -197,11 +199,12 @@ async function send(
   signal: AbortSignal,
   isDenied: () => boolean,
 ): Promise<void> {
+  const wholeBytes = Array.isArray(body) ? body.reduce((sum: number, { length }) => sum + length, 0) : undefined;
   response.statusCode = status;
-  if (Array.isArray(body)) response.setHeader("content-length", body.reduce((sum: number, { length }) => sum + length, 0));
+  if (wholeBytes !== undefined) response.setHeader("content-length", wholeBytes);
   for (const [name, text] of Object.entries(headers)) response.setHeader(name, text);
   // The peer may wait long for a first event, but should know at once that there will be some.
-  if (!Array.isArray(body)) response.flushHeaders();
+  if (wholeBytes === undefined) response.flushHeaders();
   const promised = response.getHeader("content-length");
   const most = promised === undefined ? Infinity : Number(promised);
   let written = 0;

@@ -18,7 +18,9 @@ export const realUdp: Udp = {
       recvBufferSize: receiveBytes,
       sendBufferSize: receiveBytes,
       // Saves a turn through the resolver for each datagram.
-      lookup: (name, _options, done) => done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name)),
+      lookup(name, _options, done) {
+        done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name));
+      },
     });
     try {
       // The lookup above answers at once, so the socket may listen before `bind` returns.

@@ -38,15 +38,16 @@ function nextRun(into: PieceStore, from: number, end: number, most: number): Pie
 }
 
 /**
- * Cuts a body into pieces. A piece with a wrong hash is left out and the others are kept: one bad block on the source's disk
- * should not keep them from coming. The error then thrown is that of the first such piece.
+ * Cuts a body into pieces. A piece with a wrong hash is left out and the others are kept: one bad block on the
+ * source's disk should not keep them from coming. The error then thrown is that of the first such piece.
  */
 async function receive({ status, headers, body }: HttpAnswer, run: PieceRange, into: PieceStore, signal: AbortSignal) {
   const iterator = chunksOf(body);
   try {
     if (status !== 200) throw new Error(`it answers ${status}`);
     const count = Number(headers?.[countHeader]);
-    if (!Number.isSafeInteger(count) || count < 0 || count > run.to - run.from) throw new Error("it answers something else");
+    const isPossible = Number.isSafeInteger(count) && count >= 0 && count <= run.to - run.from;
+    if (!isPossible) throw new Error("it does not say how many pieces it sends");
     let firstRefusal: unknown;
     let rest: Uint8Array = new Uint8Array(0);
     for (let index = run.from; index < run.from + count; index += 1) {

@@ -230,7 +230,9 @@ export const transportKit: Kit<TransportSubject> = {
           return sources.find((source) => source.assignment === assignment);
         });
         const { signal } = new AbortController();
-        await Promise.all(targets.map((into) => transport.fetch(ends.targetIo, ends.source, { from: 0, to: 3 }, into, signal)));
+        const fetch = (into: PieceStore) =>
+          transport.fetch(ends.targetIo, ends.source, { from: 0, to: 3 }, into, signal);
+        await Promise.all(targets.map(fetch));
         assert.deepEqual(targets.map((into) => into.held), [[0, 1, 2], [0, 1, 2]]);
         assert.deepEqual([...askers], [ends.targetId]);
       },

@@ -14,6 +14,8 @@ export interface Program {
   readonly about: string;
   /** In the order in which help lists them. */
   readonly commands: readonly Command[];
+  /** Others, asked for when a name is none of those. */
+  moreCommands?(): Promise<readonly Command[]>;
 }
 
 /** Runs what a command line asks for; resolves with the exit code and never rejects. `signal` interrupts. */
@@ -55,7 +57,7 @@ async function dispatch(
     terminal.write(help());
     return exitCodes.ok;
   }
-  const command = find(program, first === "help" ? (rest[0] ?? "") : first);
+  const command = await find(program, first === "help" ? (rest[0] ?? "") : first);
   const given = first === "help" ? { help: true as const } : readArguments(command, rest, program.name);
   if (given.help) {
     print(commandHelp(command, program.name, terminal.columns));
@@ -64,9 +66,15 @@ async function dispatch(
   return command.run({ values: given.values, terminal, print, signal });
 }
 
-function find({ name, commands }: Program, wanted: string): Command {
-  const command = commands.find((candidate) => candidate.name === wanted);
+async function find(program: Program, wanted: string): Promise<Command> {
+  const { name } = program;
+  const isIn = (candidates: readonly Command[]) => candidates.find((candidate) => candidate.name === wanted);
+  const command = isIn(program.commands);
   if (command !== undefined) return command;
+  const more = wanted.startsWith("-") ? [] : ((await program.moreCommands?.()) ?? []);
+  const added = isIn(more);
+  if (added !== undefined) return added;
+  const commands = [...program.commands, ...more];
   const what = wanted.startsWith("-") ? "option" : "command";
   const meant =
     what === "command"

@@ -24,9 +24,10 @@ export async function serveApi(control: Control, host: string, port: number): Pr
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
   });
-  for (const route of [...routes, ...pluginRoutes(control)]) {
+  for (const route of routes) {
     app.route({ method: route.method, url: route.path, handler: (request, reply) => handle(control, route, request, reply) });
   }
+  app.all("/v1/plugins/*", (request, reply) => handle(control, pluginRoute(control, request), request, reply));
   app.setNotFoundHandler((request) => {
     throw failure("DIST_ERR_API_ROUTE", { method: request.method, path: request.url });
   });
@@ -42,15 +43,15 @@ export async function serveApi(control: Control, host: string, port: number): Pr
   return { port: bound, [Symbol.asyncDispose]: () => app.close() };
 }
 
-/** What plugins answer, below their own path. */
-function pluginRoutes(control: Control): ApiRoute[] {
-  return [...control.kernel.extensions.routes].map(([path, route]) => ({
-    method: route.method,
-    path: `/v1/plugins/${path}`,
-    role: route.role,
-    summary: route.description,
-    answer: ({ body, signal }) => route.answer(body, signal),
-  }));
+/** What the plugins of the present generation answer, below their own paths. */
+function pluginRoute(control: Control, request: FastifyRequest): ApiRoute {
+  const path = (request.params as { "*": string })["*"];
+  const route = control.kernel.extensions.routes.get(path);
+  if (route === undefined || route.method !== request.method) {
+    throw failure("DIST_ERR_API_ROUTE", { method: request.method, path: request.url });
+  }
+  const { method, role, description: summary } = route;
+  return { method, path: `/v1/plugins/${path}`, role, summary, answer: ({ body, signal }) => route.answer(body, signal) };
 }
 
 async function handle(control: Control, route: ApiRoute, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

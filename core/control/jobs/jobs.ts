@@ -140,12 +140,12 @@ export class Jobs {
         if (running.approved) rollout?.approve();
         if (running.aborted !== undefined) rollout?.abort(running.aborted);
       });
-      await this.#end(record, outcome.state, outcome.reason);
+      await this.#whenStored(() => this.#end(record, outcome.state, outcome.reason));
     } catch (error) {
       if (this.#stopping) return;
       this.#parts.log.warn({ job: record.job.id, error: describe(error) }, "job failed");
-      const isRetryable = error instanceof DistributaryError && error.code.startsWith("DIST_ERR_STORE");
-      await this.#end(record, isRetryable ? "deferred" : "failed", describe(error));
+      const isRetryable = error instanceof DistributaryError && error.retryable;
+      await this.#whenStored(() => this.#end(record, isRetryable ? "deferred" : "failed", describe(error)));
     } finally {
       this.#running.delete(site);
     }
@@ -153,11 +153,26 @@ export class Jobs {
     for (const node of this.#parts.hub.connectedNodes()) await this.#reconcile(node);
   }
 
+  /** A job does not end in silence because the database is away: it is tried again until that is back, or control stops. */
+  async #whenStored(action: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#parts;
+    while (!this.#stopping) {
+      try {
+        return await action();
+      } catch (error) {
+        if (!(error instanceof DistributaryError && error.retryable)) throw error;
+        log.warn({ error: describe(error) }, "the database is away, tried again in a second");
+        await clock.until(clock.now() + 1_000);
+      }
+    }
+  }
+
   async #end(record: JobRecord, state: "done" | "failed" | "cancelled" | "deferred", reason: string): Promise<void> {
     const { catalog, log } = this.#parts;
     const site = await catalog.site(record.job.site);
     const retry_at = state === "deferred" ? Date.now() + parseDuration(site.policy.retry) : null;
-    await record.change({ state, reason, phase: "ended", ended_at: state === "deferred" ? null : Date.now(), retry_at });
+    const ended_at = state === "deferred" ? null : Date.now();
+    await record.change({ state, reason, phase: "ended", ended_at, retry_at });
     log.info({ job: record.job.id, kind: record.job.kind, site: record.job.site, state, reason }, "job ended");
     if (record.job.kind === "replicate" && state !== "done") this.#pause(record.job, parseDuration(site.policy.retry));
     if (state === "deferred") return;

@@ -82,6 +82,7 @@ async function issue(
       ...(build.base === undefined ? {} : { base: build.base }),
       result: build.result,
       interpreter: policy.interpreter,
+      keepReleases: policy.keepReleases,
       diskBytes: draft.content.diskBytes,
     },
     content: draft.content,

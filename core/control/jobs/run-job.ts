@@ -128,7 +128,15 @@ class JobRun {
     const kept = await db.selectFrom("checkpoint").select("id").where("site", "=", this.#site.name).orderBy("created_at", "desc").execute();
     const excess = kept.slice(this.#site.policy.keepCheckpoints).map(({ id }) => id);
     if (excess.length > 0) await db.deleteFrom("checkpoint").where("id", "in", excess).execute();
+    await this.#dropSnapshots();
     return { state: "done", reason: `version ${version} is kept as '${label}'` };
+  }
+
+  /** Snapshots are kept since the last checkpoint. The newest stays: the next assignment names it. */
+  async #dropSnapshots(): Promise<void> {
+    const { db } = this.#parts;
+    const { name, lastSerial } = this.#site;
+    await db.deleteFrom("assignment").where("site", "=", name).where("serial", "<", lastSerial).execute();
   }
 
   async #bring(version: number, nodes: readonly string[]): Promise<JobOutcome> {
@@ -240,7 +248,7 @@ class JobRun {
       job: this.#record.job.id,
       section: [1, 1],
       baseVersion: undefined,
-      header: { type, site: name, version, audience: { group: site.group, nodes }, result, interpreter: policy.interpreter, diskBytes: 0 },
+      header: { type, site: name, version, audience: { group: site.group, nodes }, result, interpreter: policy.interpreter, keepReleases: policy.keepReleases, diskBytes: 0 },
       summary: {},
     });
   }

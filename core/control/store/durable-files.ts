@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
 import { realDisk } from "../../runtime/disk.ts";
@@ -10,11 +10,14 @@ export interface Syncs {
   now(path: string): void;
   /** Resolves when a file's bytes are durable. */
   soon(path: string): Promise<void>;
+  /** Blocks until a directory and all below it are durable. */
+  tree(path: string): void;
 }
 
 /** The operating system's. */
 export const kernelSyncs: Syncs = {
   now: (path) => realDisk.sync(path),
+  tree: (path) => realDisk.syncTree(path),
   async soon(path) {
     await using handle = await open(path, process.platform === "win32" ? "r+" : "r");
     await handle.datasync();
@@ -37,7 +40,7 @@ interface Nodefs {
   /** Turns Node's errors into error numbers for the engine. */
   tryFSOperation<T>(operation: () => T): T;
   readonly node_ops: {
-    mknod(parent: Node, ...rest: unknown[]): unknown;
+    mknod(parent: Node, name: string, ...rest: unknown[]): unknown;
     rename(node: Node, toDirectory: Node, name: string): unknown;
     unlink(parent: Node, name: string): unknown;
     rmdir(parent: Node, name: string): unknown;
@@ -51,7 +54,7 @@ interface Nodefs {
 }
 
 /**
- * PGlite's directory on disk, with the `fsync` that PGlite leaves out: PostgreSQL itself then says what must be durable
+ * PGlite's directory on disk, all of it durable when it is opened, with the `fsync` that PGlite leaves out: PostgreSQL itself then says what must be durable
  * and when, as it does on any server.
  *
  * Only the write-ahead log's sync at a commit is put off, so that commits share one and the event loop is not held up:
@@ -60,6 +63,8 @@ interface Nodefs {
  */
 export class DurableFiles extends NodeFS {
   readonly #syncs: Syncs;
+  /** What was changed since it was opened, whether durable by now or not. */
+  readonly #changed = new Set<string>();
   /** Directories whose names changed since they were made durable. */
   readonly #changedDirectories = new Set<string>();
   /** Log files whose sync was put off, with the number of the last request. */
@@ -168,11 +173,16 @@ export class DurableFiles extends NodeFS {
     const { write, setattr: setStream } = streams;
     const isLog = (path: string) => dirname(path).endsWith("/pg_wal") && /^[0-9A-F]{24}$/.test(basename(path));
     const inOrder = () => files.tryFSOperation(() => this.#catchUp());
-    const namesChanged = (directory: Node) => this.#changedDirectories.add(files.realPath(directory));
+    const namesChanged = (directory: string) => {
+      this.#changed.add(directory);
+      this.#changedDirectories.add(directory);
+    };
 
     streams.fsync = (stream) => {
       this.#calls += 1;
       const path = files.realPath(stream.node);
+      // After a crash the engine asks for every file there is.
+      if (!this.#changed.has(path)) return 0;
       if (isLog(path) && !this.#changedDirectories.has(dirname(path))) {
         this.#requests += 1;
         this.#waiting.set(path, this.#requests);
@@ -186,6 +196,7 @@ export class DurableFiles extends NodeFS {
     };
     streams.write = (stream, bytes, offset, length, position) => {
       const path = files.realPath(stream.node);
+      this.#changed.add(path);
       if (isLog(path)) {
         files.tryFSOperation(() => this.#refuseAfterFailure());
         this.#logBytes += length;
@@ -194,33 +205,37 @@ export class DurableFiles extends NodeFS {
     };
     streams.setattr = (stream, attributes) => {
       inOrder();
+      this.#changed.add(files.realPath(stream.node));
       return setStream(stream, attributes);
     };
     nodes.setattr = (node, attributes) => {
       if (attributes.size !== undefined) inOrder();
+      this.#changed.add(files.realPath(node));
       return setattr(node, attributes);
     };
-    nodes.mknod = (parent, ...rest) => {
-      const made = mknod(parent, ...rest);
-      namesChanged(parent);
-      return made;
+    nodes.mknod = (parent, name, ...rest) => {
+      const directory = files.realPath(parent);
+      this.#changed.add(join(directory, name));
+      namesChanged(directory);
+      return mknod(parent, name, ...rest);
     };
     nodes.rename = (node, toDirectory, name) => {
       inOrder();
-      const from = dirname(files.realPath(node));
-      const renamed = rename(node, toDirectory, name);
-      this.#changedDirectories.add(from);
-      namesChanged(toDirectory);
-      return renamed;
+      const from = files.realPath(node);
+      const to = files.realPath(toDirectory);
+      if (this.#changed.delete(from)) this.#changed.add(join(to, name));
+      namesChanged(dirname(from));
+      namesChanged(to);
+      return rename(node, toDirectory, name);
     };
     nodes.unlink = (parent, name) => {
       inOrder();
-      namesChanged(parent);
+      namesChanged(files.realPath(parent));
       return unlink(parent, name);
     };
     nodes.rmdir = (parent, name) => {
       inOrder();
-      namesChanged(parent);
+      namesChanged(files.realPath(parent));
       return rmdir(parent, name);
     };
   }

@@ -24,8 +24,13 @@ const startParams = [
  */
 export async function openEngine(directory: string, syncs: Syncs = kernelSyncs): Promise<Engine> {
   if (!existsSync(directory)) await create(directory, syncs);
-  // Left by a process that did not end well, and after a power cut perhaps empty, which PostgreSQL refuses to start with.
-  rmSync(join(directory, "postmaster.pid"), { force: true });
+  const leftBehind = join(directory, "postmaster.pid");
+  if (existsSync(leftBehind)) {
+    // What a killed process wrote may not be durable yet.
+    syncs.tree(directory);
+    // After a power cut it may be empty, which PostgreSQL refuses to start with.
+    rmSync(leftBehind);
+  }
   const engine = await start(directory, syncs);
   if (engine.files.calls > 0) return engine;
   // It would lose what was confirmed, and nobody would see it until the power goes.

@@ -3,6 +3,7 @@ import type { Clock, Http, HttpAnswer, HttpRequest, Peer } from "../../io.ts";
 
 type Answer = (request: HttpRequest) => Promise<HttpAnswer>;
 type Body = HttpAnswer["body"];
+type RequestOptions = Parameters<Http["request"]>[2];
 
 /** Bodies arrive in chunks of no sensible size, as they do from sockets. */
 const chunkBytes = 1_009;
@@ -72,7 +73,7 @@ export class SimNetwork {
     this.#host(peerId).release();
   }
 
-  async #request(from: string, to: Peer, path: string, options: Parameters<Http["request"]>[2] = {}): Promise<HttpAnswer> {
+  async #request(from: string, to: Peer, path: string, options: RequestOptions = {}): Promise<HttpAnswer> {
     const { method = "GET", body, signal } = options;
     const host = this.#host(to.id);
     await this.#travel(host, to, signal);
@@ -85,17 +86,27 @@ export class SimNetwork {
     const request = { method, path, peerId: from, body: chunksOf(sent), signal: gone.signal };
     const given = await orAborted(answer(request).catch(explain), signal);
     await this.#travel(host, to, signal);
-    const headers = Object.fromEntries(Object.entries(given.headers ?? {}).map(([name, text]) => [name.toLowerCase(), text]));
+    const headers = inLowerCase(given.headers);
     const arriving = this.#arrive(given.body, host, to, Number(headers["content-length"]), signal);
-    return { status: given.status, headers, body: leaving(arriving, () => gone.abort(new Error("the peer went away"))) };
+    const left = () => gone.abort(new Error("the peer went away"));
+    return { status: given.status, headers, body: leaving(arriving, left) };
   }
 
-  async *#arrive(body: Body, host: Host, from: Peer, promised: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#arrive(
+    body: Body,
+    host: Host,
+    from: Peer,
+    promised: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
     const chunks = chunksOf(body);
+    const breakOff = (error: unknown): never => {
+      throw broken(from, error);
+    };
     let count = 0;
     try {
       for (;;) {
-        const next = await orAborted(chunks.next().catch((error: unknown) => Promise.reject(broken(from, error))), signal);
+        const next = await orAborted(chunks.next().catch(breakOff), signal);
         if (next.done === true) break;
         await this.#travel(host, from, signal);
         if (host.bytesLeft < next.value.length) {
@@ -164,6 +175,10 @@ function orAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
+}
+
+function inLowerCase(headers: HttpAnswer["headers"] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]));
 }
 
 function longestFit(answers: ReadonlyMap<string, Answer>, path: string): Answer | undefined {

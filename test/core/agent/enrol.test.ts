@@ -51,7 +51,8 @@ describe("a node that enrols", () => {
   it("gets the identity that control gives it, and finds it again", async () => {
     const { authority, asked, control, directory, join } = await setUp();
     const identity = await join(control);
-    expect(identity).toMatchObject({ id: "node-1", authority: authority.certificate, signingKey: authority.signingKey });
+    const { certificate, signingKey } = authority;
+    expect(identity).toMatchObject({ id: "node-1", authority: certificate, signingKey });
     expect(asked.map(({ name }) => name)).toEqual(["web-1"]);
     expect(loadIdentity(directory)).toEqual(identity);
   });

@@ -14,6 +14,10 @@ async function generateKeys(algorithm: { name: string }): Promise<webcrypto.Cryp
   return (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
 }
 
+function requestOf(base64: string): string {
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${base64}\n-----END CERTIFICATE REQUEST-----`;
+}
+
 const ecdsa = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -169,9 +173,9 @@ describe("a node's certificate", () => {
   it.each<[string, string]>([
     ["nothing", ""],
     ["words", "please"],
-    ["a damaged request", "-----BEGIN CERTIFICATE REQUEST-----\nMAAw\n-----END CERTIFICATE REQUEST-----"],
-    ["nested emptiness", `-----BEGIN CERTIFICATE REQUEST-----\n${"MIAw".repeat(3_000)}\n-----END CERTIFICATE REQUEST-----`],
-    ["far too much", `-----BEGIN CERTIFICATE REQUEST-----\n${"A".repeat(20_000)}`],
+    ["a damaged request", requestOf("MAAw")],
+    ["nested emptiness", requestOf("MIAw".repeat(3_000))],
+    ["far too much", requestOf("A".repeat(20_000))],
   ])("is not issued for %s", async (_, csr) => {
     const authority = await createAuthority();
     await expect(authority.issue(csr, { id: "node-1" })).rejects.toMatchObject({ code: "DIST_ERR_AUTH_REQUEST" });

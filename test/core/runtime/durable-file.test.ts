@@ -17,9 +17,11 @@ function diskWith(bytes?: Uint8Array): SimDisk {
   return disk;
 }
 
+type Texts = Set<string | undefined>;
+
 /** What can be there when power is lost before each operation of `work`, and what is there after the last. */
-function outcomes(before: Uint8Array | undefined, work: (disk: SimDisk) => void): [during: Set<string | undefined>, after: Set<string | undefined>] {
-  const [during, after] = [new Set<string | undefined>(), new Set<string | undefined>()];
+function outcomes(before: Uint8Array | undefined, work: (disk: SimDisk) => void): [during: Texts, after: Texts] {
+  const [during, after]: [Texts, Texts] = [new Set(), new Set()];
   const isDone = (count: number): boolean => {
     const disk = diskWith(before);
     disk.failAt(count, "kill");

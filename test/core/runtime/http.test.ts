@@ -18,6 +18,7 @@ const refused = { code: "DIST_ERR_AUTH_REFUSED" };
 const broken = { code: "DIST_ERR_TRANSFER_BROKEN", retryable: true };
 const bytesOf = (text: string) => Buffer.from(text);
 const textAnswer = (text: string): HttpAnswer => ({ status: 200, body: [bytesOf(text)] });
+const sayingBytes = (count: number) => ({ "content-length": String(count) });
 const textOf = async ({ body }: HttpAnswer) => Buffer.from(await receiveBytes(body, 1_000_000)).toString();
 
 /** Control and a node of one authority, control serving `/hello`. */
@@ -257,8 +258,8 @@ describe("an answer", () => {
 
   it.each<[string, () => HttpAnswer]>([
     ["fails on the way", () => ({ status: 200, body: failing() })],
-    ["is shorter than it said", () => ({ status: 200, headers: { "content-length": "10" }, body: repeat(bytesOf("x"), 5) })],
-    ["is longer than it said", () => ({ status: 200, headers: { "content-length": "3" }, body: repeat(bytesOf("xy"), 2) })],
+    ["is shorter than it said", () => ({ status: 200, headers: sayingBytes(10), body: repeat(bytesOf("x"), 5) })],
+    ["is longer than it said", () => ({ status: 200, headers: sayingBytes(3), body: repeat(bytesOf("xy"), 2) })],
   ])("that %s is broken for the caller, not merely short", async (_, answer) => {
     const { control, node } = await setUp();
     control.link.serve("/odd", () => Promise.resolve(answer()));
@@ -322,7 +323,7 @@ describe("a request", () => {
 
   it("whose body nobody reads does not hold its connection", async () => {
     const { authority, control } = await setUp();
-    const call = rawRequest(await nodeIdentity(authority, "node-2"), control, "/hello", { "content-length": 1_000_000 });
+    const call = rawRequest(await nodeIdentity(authority, "node-2"), control, "/hello", sayingBytes(1_000_000));
     call.on("error", () => undefined).write("x");
     await once(call, "close");
   });
@@ -357,7 +358,8 @@ describe("a link", () => {
     const identity = await nodeIdentity(authority, "node-2");
     control.link.serve("/never", () => new Promise(() => undefined));
     control.link.serve("/stuck", () => Promise.resolve({ status: 200, body: stuck() }));
-    control.link.serve("/unread", () => Promise.resolve({ status: 200, body: repeat(new Uint8Array(1_000_000), 1_000) }));
+    const large = () => repeat(new Uint8Array(1_000_000), 1_000);
+    control.link.serve("/unread", () => Promise.resolve({ status: 200, body: large() }));
     const silent = connectTcp(control.port, host);
     const unfinished = rawRequest(identity, control, "/hello", { "content-length": 10 });
     const never = node.link.request(control, "/never");

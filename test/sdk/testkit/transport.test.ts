@@ -60,7 +60,8 @@ const wrongFetches: readonly [what: string, title: string, fetch: Fetch][] = [
   [
     "forgets the last piece",
     "brings every piece, the short last one too",
-    (io, source, { from, to }, into, signal) => honest.fetch(io, source, { from, to: Math.max(from, to - 1) }, into, signal),
+    (io, source, { from, to }, into, signal) =>
+      honest.fetch(io, source, { from, to: Math.max(from, to - 1) }, into, signal),
   ],
   [
     "says that all is well",

@@ -118,7 +118,11 @@ describe("a power cut", () => {
   }, 300_000);
 
   test("is a test that notices a database that confirms before it syncs", async () => {
-    const lazy = (disk: PowerCut): Syncs => ({ now: (path) => disk.now(path), soon: async () => {} });
+    const lazy = (disk: PowerCut): Syncs => ({
+      now: (path) => disk.now(path),
+      soon: async () => {},
+      tree: (path) => disk.tree(path),
+    });
     const cuts = await runWithCuts(3, 4, lazy);
     const problems = await Promise.all(cuts.map(problemsOf));
     expect(problems.flat().join()).toContain("lost");

@@ -63,6 +63,10 @@ export class PowerCut implements Syncs {
     };
   }
 
+  tree(path: string): void {
+    for (const each of [path, ...list(path)]) this.now(each);
+  }
+
   /** Writes what a power cut at this moment may leave. `luck` says of each page and name whether it got to the disk. */
   cut(to: string, luck: () => boolean): void {
     cpSync(this.#beginning, to, { recursive: true });

@@ -10,7 +10,7 @@ function setUp(answer: (signal: AbortSignal) => HttpAnswer["body"] = () => [Buff
   const clock = new SimClock();
   const network = new SimNetwork(clock, latencyMs);
   const serving = network.http("a").serve("/", ({ signal }) => Promise.resolve({ status: 200, body: answer(signal) }));
-  const ask = (signal?: AbortSignal) => network.http("b").request(network.peer("a"), "/", signal === undefined ? {} : { signal });
+  const ask = (signal = new AbortController().signal) => network.http("b").request(network.peer("a"), "/", { signal });
   return { clock, network, serving, ask };
 }
 
@@ -22,7 +22,8 @@ describe("a simulated network", () => {
       headers: { "X-Who": peerId },
       body: [Buffer.from(`${method} ${path} `), await read({ status: 0, body })],
     }));
-    const answer = await network.http("b").request(network.peer("a"), "/echo?q", { method: "POST", body: Buffer.from("body") });
+    const asked = { method: "POST", body: Buffer.from("body") };
+    const answer = await network.http("b").request(network.peer("a"), "/echo?q", asked);
     expect([answer.status, answer.headers]).toEqual([201, { "x-who": "b" }]);
     expect((await read(answer)).toString()).toBe("POST /echo?q body");
   });
@@ -71,7 +72,8 @@ describe("a simulated network", () => {
 
   it("breaks an answer that is not as long as it said, or fails on the way", async () => {
     const network = new SimNetwork(new SimClock());
-    network.http("a").serve("/short", () => Promise.resolve({ status: 200, headers: { "Content-Length": "9" }, body: [new Uint8Array(8)] }));
+    const short: HttpAnswer = { status: 200, headers: { "Content-Length": "9" }, body: [new Uint8Array(8)] };
+    network.http("a").serve("/short", () => Promise.resolve(short));
     network.http("a").serve("/fails", () => Promise.resolve({ status: 200, body: failing() }));
     for (const path of ["/short", "/fails"]) {
       await expect(network.http("b").request(network.peer("a"), path).then(read)).rejects.toMatchObject(broken);
