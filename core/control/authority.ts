@@ -21,7 +21,8 @@ export interface Authority {
   sign(bytes: Uint8Array): Uint8Array;
   /**
    * A certificate (PEM) for the key of a request to sign (PKCS #10, PEM). Nothing else is taken from the request: it
-   * says `id` and what every node's says. Throws DIST_ERR_AUTH_REQUEST unless the request signs itself with a P-256 key.
+   * says `id` and what every node's says.
+   * Throws DIST_ERR_AUTH_REQUEST unless the request is signed with its own P-256 key.
    */
   issue(request: string, options: { readonly id: string; readonly days?: number }): Promise<string>;
   /** A fresh key of control's own with its certificate, by which it serves and calls nodes. */
