@@ -103,6 +103,8 @@ export class Control implements AsyncDisposable {
     await enrolment.load();
     const link = await createLink(await authority.controlIdentity(), { ...options.link, denied: (peer) => enrolment.isRevoked(peer), log });
     resources.defer(() => link.close());
+    const renewal = setInterval(() => void renewIdentity(authority, link, log), renewalMs);
+    resources.defer(() => clearInterval(renewal));
     const control = new Control(options, {
       ...{ db: store.db, kernel, io: { ...io, http: link }, authority, enrolment, audit },
       resources: new AsyncDisposableStack(),
@@ -250,6 +252,17 @@ export class Control implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#resources.disposeAsync();
+  }
+}
+
+/** Control's own certificate is good for weeks; a fresh one every day keeps it from ever running out. */
+const renewalMs = 24 * 60 * 60 * 1000;
+
+async function renewIdentity(authority: Authority, link: Link, log: Log): Promise<void> {
+  try {
+    link.use(await authority.controlIdentity());
+  } catch (error) {
+    log.error({ error: (error as Error).message }, "control's certificate was not renewed");
   }
 }
 
