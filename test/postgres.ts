@@ -36,7 +36,7 @@ export async function testDatabaseUrl(): Promise<string> {
   return url.href;
 }
 
-/** Starts PostgreSQL in a temporary directory on a free port of the loopback; disposing stops it and deletes everything. */
+/** Starts PostgreSQL in a temporary directory on a free port of the loopback; disposing stops and deletes it. */
 export async function startPostgres(): Promise<TestServer> {
   const programs = dirname(globSync("/usr/lib/postgresql/*/bin/postgres").sort(byVersion).at(-1) ?? noPostgres());
   const directory = mkdtempSync(join(tmpdir(), "distributary-postgres-"));
@@ -55,7 +55,8 @@ export async function startPostgres(): Promise<TestServer> {
 
   const port = await freePort();
   const settings = ["fsync=off", "full_page_writes=off", "max_connections=200", "logging_collector=off"];
-  const args = ["-D", data, "-k", directory, "-h", "127.0.0.1", "-p", String(port), ...settings.flatMap((it) => ["-c", it])];
+  const where = ["-D", data, "-k", directory, "-h", "127.0.0.1", "-p", String(port)];
+  const args = [...where, ...settings.flatMap((it) => ["-c", it])];
   // The kernel stops it when this process ends, in whatever way.
   const identity = user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
   const command = [...identity, "--pdeathsig=QUIT", "--", join(programs, "postgres"), ...args];
@@ -85,8 +86,9 @@ function noPostgres(): never {
 
 async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
   for (const name of ["postgres", "nobody"]) {
-    const [uid, gid] = await Promise.all(["-u", "-g"].map((flag) => output(spawn("id", [flag, name], { stdio: "pipe" }))));
-    if (/^\d+\s*$/.test(uid ?? "") && /^\d+\s*$/.test(gid ?? "")) return { uid: Number(uid), gid: Number(gid) };
+    const ask = (flag: string) => output(spawn("id", [flag, name], { stdio: "pipe" }));
+    const [uid, gid] = await Promise.all([ask("-u"), ask("-g")]);
+    if (/^\d+\s*$/.test(uid) && /^\d+\s*$/.test(gid)) return { uid: Number(uid), gid: Number(gid) };
   }
   throw new Error("neither 'postgres' nor 'nobody' is a user here");
 }

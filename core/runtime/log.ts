@@ -53,8 +53,8 @@ function clean(value: unknown, depth: number): unknown {
   if (value instanceof Error) return clean(describe(value), depth);
   if (value instanceof Map) return clean(Object.fromEntries(value), depth);
   if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => clean(item, depth + 1));
-  const pairs = Object.entries(value).map(([name, inner]) => [name, secretName.test(name) ? "***" : clean(inner, depth + 1)]);
-  return Object.fromEntries(pairs);
+  const show = (name: string, inner: unknown) => (secretName.test(name) ? "***" : clean(inner, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, show(name, inner)]));
 }
 
 function describe(error: Error): object {
@@ -64,7 +64,7 @@ function describe(error: Error): object {
   return { name, code, message, stack, cause };
 }
 
-/** JSON escapes what is below U+0020; terminals also obey U+007F … U+009F, and readers are fooled by marks of direction. */
+/** JSON escapes what is below U+0020; terminals also obey U+007F … U+009F, and marks of direction fool readers. */
 function escapeControls(line: string): string {
   return line.replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (mark) => {
     return `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -77,6 +77,7 @@ function forPeople(line: string): string {
   const moment = new Date(time).toISOString().slice(11, 23);
   const name = (pino.levels.labels[level] ?? String(level)).toUpperCase().padEnd(5);
   const text = JSON.stringify(msg ?? "").slice(1, -1).replaceAll('\\"', '"');
-  const rest = Object.entries(fields).map(([key, value]) => `  ${JSON.stringify(key).slice(1, -1)}=${JSON.stringify(value)}`);
+  const show = (key: string, value: unknown) => `  ${JSON.stringify(key).slice(1, -1)}=${JSON.stringify(value)}`;
+  const rest = Object.entries(fields).map(([key, value]) => show(key, value));
   return `${moment} ${name} ${text}${rest.join("")}\n`;
 }

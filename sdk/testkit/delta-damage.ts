@@ -125,7 +125,7 @@ export const deltaDamageCases: readonly Case<DeltaEngine>[] = [
       let closed = false;
       const chunks = function* () {
         try {
-          for (;;) yield new Uint8Array(1_000);
+          for (let count = 0; count < 1_000; count++) yield new Uint8Array(1_000);
         } finally {
           closed = true;
         }

@@ -29,8 +29,9 @@ export async function dumpDatabase(
 /** Finished dumps, the latest first. */
 export function listDumps(dumps: string): string[] {
   if (!existsSync(dumps)) return [];
-  const names = readdirSync(dumps).filter((name) => engineVersion(join(dumps, name)) !== undefined && !name.endsWith(".new"));
-  return names.sort().reverse().map((name) => join(dumps, name));
+  const finished = readdirSync(dumps).filter((name) => !name.endsWith(".new"));
+  const paths = finished.map((name) => join(dumps, name));
+  return paths.filter((path) => engineVersion(path) !== undefined).sort().reverse();
 }
 
 /** Puts a dump in the database's place. What was there is kept under another name, which is returned. */

@@ -58,7 +58,7 @@ interface Nodefs {
  * and when, as it does on any server.
  *
  * Only the write-ahead log's sync at a commit is put off, so that commits share one and the event loop is not held up:
- * the engine goes on at once, `durable` resolves when it has happened. Nothing that the engine writes after that log may
+ * the engine goes on at once, `durable` resolves when it has happened. Nothing that the engine writes after that may
  * overtake it, so any change of another file completes what was put off first.
  */
 export class DurableFiles extends NodeFS {
@@ -163,8 +163,8 @@ export class DurableFiles extends NodeFS {
 
   override async init(engine: PGlite, options: EngineOptions): Promise<{ emscriptenOpts: EngineOptions }> {
     const { emscriptenOpts } = await super.init(engine, options);
-    const preRun = [...(emscriptenOpts.preRun ?? []), (module: { NODEFS: unknown }) => this.#watch(module.NODEFS as Nodefs)];
-    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
+    const watch = ({ NODEFS }: { NODEFS: unknown }) => this.#watch(NODEFS as Nodefs);
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), watch] } };
   }
 
   #watch(files: Nodefs): void {

@@ -32,8 +32,8 @@ interface Waiting {
  * A file to which records are only ever added, so that it tells the truth whatever happens to the database.
  *
  * A line is `<hash> <JSON array of records>`, its hash the SHA-256 of the hash before and the array: nothing can be
- * changed, removed or put in between without all that follows. A line that a crash cut off was never confirmed; it stays
- * in the file, is skipped, and the line after it continues from the one before it.
+ * changed, removed or put in between without all that follows. A line that a crash cut off was never confirmed; it
+ * stays in the file, is skipped, and the line after it continues from the one before it.
  */
 export class Ledger implements AsyncDisposable {
   readonly #path: string;
@@ -100,7 +100,8 @@ export class Ledger implements AsyncDisposable {
       this.#head = { records: this.#head.records + round.length, hash };
     } catch (cause) {
       // What is in the file now is known only when it has been read again.
-      const problem = `'${this.#path}' could not be written (${cause instanceof Error ? cause.message : String(cause)})`;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const problem = `'${this.#path}' could not be written (${reason})`;
       this.#failure ??= failure("DIST_ERR_STORE_STOPPED", { problem }, { cause });
       for (const { reject } of round) reject(this.#failure);
       return;

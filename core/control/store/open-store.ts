@@ -28,7 +28,7 @@ export interface Store extends AsyncDisposable {
   readonly db: Kysely<Schema>;
   /** Set if the database was broken and a dump was put in its place: what came after the dump is not in it. */
   readonly restored?: Restored;
-  /** Writes a copy into `<directory>/dumps` and keeps the last three; undefined for a server, which has its own backups. */
+  /** Copies it into `<directory>/dumps` and keeps the last three; undefined for a server, which has its own backups. */
   dump(): Promise<string | undefined>;
   /** Frees the space of deleted rows and renews the planner's statistics; a server does so by itself. */
   tidy(): Promise<void>;
@@ -57,14 +57,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   if (pending.length > 0 && pending.length < Object.keys(migrations).length) await store.dump();
   await migrate(store.db, migrations, options.pluginMigrations);
   const resources = stack.move();
-  const close = () => resources.disposeAsync();
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= resources.disposeAsync());
   return { ...store, close, [Symbol.asyncDispose]: close };
 }
 
 type Opened = Omit<Store, "close" | typeof Symbol.asyncDispose>;
 
 function openServer({ log }: StoreOptions, url: string): Opened {
-  const dialect = createPostgresDialect(url, { onConnectionLost: (problem) => log.warn({ problem }, "connection lost") });
+  const onConnectionLost = (problem: string) => log.warn({ problem }, "a connection to the database was lost");
+  const dialect = createPostgresDialect(url, { onConnectionLost });
   return { db: new Kysely<Schema>({ dialect }), dump: async () => undefined, tidy: async () => {} };
 }
 
@@ -86,7 +88,11 @@ async function openEmbedded({ directory, log }: StoreOptions): Promise<Opened> {
   };
 }
 
-async function openOrRestore(database: string, dumps: string, log: Log): Promise<{ engine: Engine; restored?: Restored }> {
+async function openOrRestore(
+  database: string,
+  dumps: string,
+  log: Log,
+): Promise<{ engine: Engine; restored?: Restored }> {
   try {
     return { engine: await openEngine(database) };
   } catch (error) {
@@ -98,12 +104,14 @@ async function openOrRestore(database: string, dumps: string, log: Log): Promise
       throw failure("DIST_ERR_STORE_OPEN", { directory: database, problem }, { cause: error, hint });
     }
     const broken = await restoreDump(dump, database);
-    log.error({ dump, broken, problem }, "the database was broken: a dump took its place, what came after it is missing");
+    const text = "the database was broken: a dump took its place, what came after it is missing";
+    log.error({ dump, broken, problem }, text);
     return { engine: await openEngine(database), restored: { dump, broken, problem } };
   }
 }
 
 /** Troubles of the machine or of versions, which older data would not cure. */
 function isNoDamage(problem: string): boolean {
-  return /no space|permission|ENOSPC|EACCES|EPERM|EMFILE|ENOMEM|EROFS|memory|incompatible|nothing durable/i.test(problem);
+  const otherTrouble = /no space|permission|ENOSPC|EACCES|EPERM|EMFILE|ENOMEM|EROFS|memory|incompatible|nothing durable/i;
+  return otherTrouble.test(problem);
 }

@@ -1,4 +1,5 @@
-import { AbortedTransactionError, CompiledQuery, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
+import { AbortedTransactionError, CompiledQuery } from "kysely";
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import type { DatabaseConnection, Dialect, Driver, Kysely, QueryResult, TransactionSettings } from "kysely";
 import { failure } from "../../../sdk/errors.ts";
 import type { Millis } from "../../../sdk/machine.ts";

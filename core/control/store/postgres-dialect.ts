@@ -106,5 +106,6 @@ function isBusy(code: string, message: string): boolean {
 
 /** SQLSTATE class 08 and 28, 3D000, 53300, 57P0x; errors of the network; what `pg` says without a code. */
 function isAway(code: string, message: string): boolean {
-  return /^(08|28)|^(3D000|53300|57P0\d|E[A-Z]+)$/.test(code) || /^(Connection terminated|Client has|The server)/.test(message);
+  const codes = /^(08|28)|^(3D000|53300|57P0\d|E[A-Z]+)$/;
+  return codes.test(code) || /^(Connection terminated|Client has|The server)/.test(message);
 }

@@ -1,0 +1,140 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Deployment } from "./deployment.ts";
+import type { Program } from "./program.ts";
+import { mixedTree, noise, readTree, writeTree } from "./tree.ts";
+
+const counted = join(import.meta.dirname, "plugins/counted.ts");
+const halt = join(import.meta.dirname, "plugins/halt.ts");
+
+interface Job {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly version?: number;
+  readonly reason: string;
+}
+
+describe("an agent that is killed in the middle of a transfer", () => {
+  let deployment: Deployment;
+  const asked = (agent: Program) => agent.log.filter(({ msg }) => msg === "asked for a piece").map(({ piece }) => Number(piece));
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({
+      plugins: [{ use: counted, options: { haltAfter: 7 } }],
+      groups: { web: { nodes: ["a"] } },
+      sites: { www: { group: "web", policy: { transport: "counted", pieceBytes: "64 KiB", compress: [] } } },
+    });
+    await deployment.startAll("a");
+    writeTree(deployment.staging("www"), { "film.mp4": noise(20 * 65_536 - 1_000, "film") });
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  it("goes on at the next piece after its restart, and asks for none twice", async () => {
+    const publish = deployment.run("publish", "www");
+    const agent = deployment.agent("a");
+    await agent.says("transfer halted", { stored: 7 });
+    await agent.kill("SIGKILL");
+    deployment.declare({ plugins: [counted] });
+    const again = await deployment.startAgent("a");
+    const { code, output } = await publish;
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(asked(agent)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(asked(again)).toEqual(Array.from({ length: 13 }, (_, index) => index + 7));
+    expect(readTree(deployment.live("a", "www"))).toEqual(readTree(deployment.staging("www")));
+  });
+});
+
+describe("control that is killed during a publish", () => {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({ plugins: [halt], groups: { web: { nodes: ["a", "b"] } }, sites: { www: { group: "web" } } });
+    await deployment.startAll("a", "b");
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  const moments = ["jobPlanned", "jobPrepared", "beforeSwitch", "groupSwitched"];
+  it.each(moments)("finishes the job after its restart when it was killed at %s, once and for every node", async (at) => {
+    await deployment.control?.kill("SIGKILL");
+    deployment.declare({ plugins: [{ use: halt, options: { at } }] });
+    const control = await deployment.startControl();
+    mixedTree(deployment.staging("www"), at);
+    const { id } = await deployment.api<Job>("POST", "/v1/jobs", { kind: "publish", site: "www" });
+    await control.says("halted", { moment: at });
+    await control.kill("SIGKILL");
+    deployment.declare({ plugins: [halt] });
+    const again = await deployment.startControl();
+    if (at !== "groupSwitched") await again.says("job ended", { job: id });
+    const job = await deployment.api<Job>("GET", `/v1/jobs/${id}`);
+    expect(job).toMatchObject({ state: "done", version: moments.indexOf(at) + 1 });
+    const staged = readTree(deployment.staging("www"));
+    for (const node of ["a", "b"]) expect(readTree(deployment.live(node, "www"))).toEqual(staged);
+  });
+
+  it("leaves no job behind and gives no serial twice", async () => {
+    const jobs = await deployment.api<Job[]>("GET", "/v1/jobs");
+    expect(jobs.map(({ kind, state }) => `${kind} ${state}`)).toEqual(moments.map(() => "publish done"));
+    const snapshots = await deployment.api<{ serial: number }[]>("GET", "/v1/sites/www/snapshots");
+    const serials = snapshots.map(({ serial }) => serial);
+    expect(new Set(serials).size).toBe(serials.length);
+  });
+});
+
+describe("nodes that come and go", () => {
+  let deployment: Deployment;
+  const policy = { quorum: "1", commitTimeout: "20s", prepareTimeout: "20s" };
+  const isCurrent = (node: string) =>
+    expect(readTree(deployment.live(node, "www"))).toEqual(readTree(deployment.staging("www")));
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({
+      plugins: [halt],
+      groups: { web: { nodes: ["a", "b", "c"] } },
+      sites: { www: { group: "web", policy } },
+    });
+    await deployment.startAll("a", "b");
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  it("a node that is away when the commit is ordered goes live when it is back", async () => {
+    mixedTree(deployment.staging("www"), "one");
+    expect((await deployment.run("publish", "www", "--hold")).code).toBe(5);
+    await deployment.agent("b").kill("SIGKILL");
+    await deployment.control?.says("node disconnected");
+    const committed = deployment.run("commit", "www");
+    await deployment.control?.says("passed", { moment: "afterSwitch" });
+    isCurrent("a");
+    await deployment.startAgent("b");
+    expect(await committed).toMatchObject({ code: 0, output: expect.stringContaining("2 of 2 nodes switched") as string });
+    isCurrent("b");
+  });
+
+  it("a node that joins a group gets what is live there by itself", async () => {
+    await deployment.startAgent("c");
+    await deployment.control?.says("job ended", { kind: "replicate", state: "done" });
+    isCurrent("c");
+  });
+
+  it("a node that was away during a whole publish gets what it missed by itself", async () => {
+    await deployment.agent("c").kill("SIGKILL");
+    await deployment.control?.says("node disconnected");
+    writeTree(deployment.staging("www"), { "index.html": "<h1>two</h1>" });
+    expect(await deployment.run("publish", "www")).toMatchObject({ code: 0, output: expect.stringContaining("2 of 3") as string });
+    isCurrent("a");
+    isCurrent("b");
+    await deployment.startAgent("c");
+    await deployment.control?.says("job ended", { kind: "replicate", state: "done" });
+    isCurrent("c");
+  });
+
+  it("a node whose release was damaged gets it anew by itself", async () => {
+    const agent = deployment.agent("a");
+    await agent.kill("SIGKILL");
+    await deployment.control?.says("node disconnected");
+    writeTree(deployment.live("a", "www"), { "index.html": "<h1>defaced</h1>" });
+    await deployment.startAgent("a");
+    await deployment.control?.says("job ended", { kind: "replicate", state: "done" });
+    isCurrent("a");
+  });
+});
