@@ -2,12 +2,11 @@ import type { KeyObject } from "node:crypto";
 import { dirname, join } from "node:path";
 import { DistributaryError, failure } from "distributary/sdk";
 import type { Io, Log, Peer } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { linkPaths } from "../protocol/messages.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
-import { makeDirectories } from "../content/objects.ts";
-import { readWhole, writeDurably } from "../content/versions.ts";
 import { checkAssignment, checkChain, openAssignment } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
 import { readSections } from "./carry-out.ts";
@@ -258,17 +257,17 @@ export class Agent {
     const { disk } = this.#io;
     const directory = join(this.#options.directory, "sites");
     makeDirectories(disk, directory);
-    const remembered = readWhole(disk, join(directory, site));
+    const remembered = readFile(disk, join(directory, site));
     if (remembered !== undefined) return Buffer.from(remembered).toString();
     const interpreter = wanted === "native" ? nativeInterpreter() : wanted;
-    writeDurably(disk, join(directory, site), [Buffer.from(interpreter)]);
+    replaceFile(disk, join(directory, site), [Buffer.from(interpreter)]);
     return interpreter;
   }
 
   #knownSites(): string[] {
     const directory = join(this.#options.directory, "sites");
     if (this.#io.disk.stat(directory) === undefined) return [];
-    return this.#io.disk.list(directory).filter((name) => !name.endsWith(".new"));
+    return this.#io.disk.list(directory).filter((name) => !name.endsWith(".tmp"));
   }
 }
 

@@ -6,7 +6,7 @@ import { failure, isFailure } from "../../sdk/index.ts";
 import type { Disk, Http, HttpAnswer, Peer } from "../../sdk/index.ts";
 import { createCertificateRequest } from "../runtime/certificate-request.ts";
 import { realDisk } from "../runtime/disk.ts";
-import { makePrivateDirectory, readFile, replaceFile } from "../runtime/durable-file.ts";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import { readEnrolAnswer, readRenewAnswer } from "../runtime/enrolment.ts";
 import type { EnrolRequest, RenewRequest } from "../runtime/enrolment.ts";
 import { controlId, fingerprintOf, idIn } from "../runtime/identity.ts";
@@ -67,7 +67,7 @@ export async function enrol({ control, token, name, directory, disk = realDisk }
 export function loadIdentity(directory: string, disk: Disk = realDisk): NodeIdentity | undefined {
   const path = pathIn(directory);
   try {
-    const bytes = readFile(path, longestFile, disk);
+    const bytes = readFile(disk, path, longestFile);
     if (bytes === undefined) return undefined;
     const stored = JSON.parse(Buffer.from(bytes).toString("utf8")) as Record<string, unknown>;
     const identity = {
@@ -159,8 +159,8 @@ function accept(identity: NodeIdentity, fingerprint: string): void {
 }
 
 function store(directory: string, identity: NodeIdentity, disk: Disk): void {
-  makePrivateDirectory(join(directory, "identity"), disk);
-  replaceFile(pathIn(directory), Buffer.from(`${JSON.stringify(identity, undefined, 2)}\n`), disk);
+  makeDirectories(disk, join(directory, "identity"));
+  replaceFile(disk, pathIn(directory), Buffer.from(`${JSON.stringify(identity, undefined, 2)}\n`));
 }
 
 function pathIn(directory: string): string {

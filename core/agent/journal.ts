@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { Disk } from "distributary/sdk";
-import { readWhole } from "../content/versions.ts";
+import { readFile } from "../content/durable-file.ts";
 import type { ReleaseState } from "../protocol/messages.ts";
 
 /** What a site's journal says happened, in order. `switching` without `switched` behind it was cut off. */
@@ -40,7 +40,7 @@ export class Journal {
 
   read(): JournalRecord[] {
     const records: JournalRecord[] = [];
-    for (const line of Buffer.from(readWhole(this.#disk, this.#path) ?? []).toString("utf8").split("\n")) {
+    for (const line of Buffer.from(readFile(this.#disk, this.#path) ?? []).toString("utf8").split("\n")) {
       const record = decodeRecord(line);
       if (record === undefined) break;
       records.push(record);

@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { failure, isFailure, removeTree } from "distributary/sdk";
 import type { Command, FileCommand, Interpreter, Io } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
 import { decodeManifest, emptyTree, encodeManifest, treeHash } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
-import { makeDirectories } from "../content/objects.ts";
-import { readWhole, writeDurably } from "../content/versions.ts";
 import type { ReleaseState, SiteState } from "../protocol/messages.ts";
 import { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
@@ -243,7 +242,7 @@ export class Releases {
 
   /** What a release holds. */
   manifest(release: ReleaseState): Manifest {
-    const bytes = readWhole(this.#io.disk, this.#path(`.dst/manifests/${releaseName(release.serial)}`));
+    const bytes = readFile(this.#io.disk, this.#path(`.dst/manifests/${releaseName(release.serial)}`));
     if (bytes === undefined) throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${release.serial} is missing` });
     return decodeManifest(bytes);
   }
@@ -313,7 +312,7 @@ export class Releases {
   }
 
   #writeManifest(name: string, manifest: Manifest): void {
-    writeDurably(this.#io.disk, this.#path(`.dst/manifests/${name}`), encodeManifest(manifest));
+    replaceFile(this.#io.disk, this.#path(`.dst/manifests/${name}`), encodeManifest(manifest));
   }
 
   #append(record: JournalRecord): void {

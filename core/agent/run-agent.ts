@@ -1,10 +1,10 @@
 import { failure } from "distributary/sdk";
 import type { Exec, Io, Log } from "distributary/sdk";
+import { makeDirectories } from "../content/durable-file.ts";
 import { loadLocalPolicy, rootOf } from "../../config/local-policy.ts";
 import type { LocalPolicy } from "../../config/local-policy.ts";
 import { parseBytes } from "../../config/units.ts";
 import { readPublicKey } from "../assignment/seal.ts";
-import { makeDirectories } from "../content/objects.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { PluginUse } from "../kernel/loader.ts";
 import { createLink } from "../runtime/http.ts";

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { failure, removeTree } from "distributary/sdk";
 import type { Content, Disk, PieceStore } from "distributary/sdk";
+import { makeDirectories } from "../content/durable-file.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import { isPiece, pieceCount, pieceLength } from "../assignment/piece-file.ts";
-import { JoinedFiles, makeDirectories } from "../content/objects.ts";
+import { JoinedFiles } from "../content/objects.ts";
 
 /**
  * What has arrived and is not needed any more once its release is sealed. Each assignment has a directory, each piece a file, so

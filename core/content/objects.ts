@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { failure, printable } from "distributary/sdk";
 import type { Content, Disk, FileStat, OpenFile } from "distributary/sdk";
+import { makeDirectories } from "./durable-file.ts";
 import { createHasher, toHex } from "./hash.ts";
 
 const chunkBytes = 1 << 20;
@@ -128,13 +129,6 @@ function* readChunks(file: OpenFile): Iterable<Uint8Array> {
     if (count < buffer.length) return;
     position += count;
   }
-}
-
-/** Makes a directory and those above it, for their owner alone unless `mode` says otherwise; existing ones stay as they are. */
-export function makeDirectories(disk: Disk, path: string, mode = 0o700): void {
-  if (disk.stat(path) !== undefined) return;
-  makeDirectories(disk, join(path, ".."), mode);
-  disk.makeDirectory(path, mode);
 }
 
 /** Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done. */

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { failure } from "distributary/sdk";
 import type { Disk } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "./durable-file.ts";
 import { decodeManifest, encodeManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import { makeDirectories } from "./objects.ts";
 import type { Remembered, ScanMemory } from "./scan.ts";
 
 /** What control keeps of a site on disk: the manifest of each version, and what the last scan saw. */
@@ -57,38 +57,10 @@ export class Versions {
 
   #writeFile(name: string, chunks: Iterable<Uint8Array>): void {
     makeDirectories(this.#disk, this.#directory);
-    writeDurably(this.#disk, join(this.#directory, name), chunks);
+    replaceFile(this.#disk, join(this.#directory, name), chunks);
   }
 
   #readFile(name: string): Uint8Array | undefined {
-    return readWhole(this.#disk, join(this.#directory, name));
-  }
-}
-
-/** Replaces a file in one durable step: whoever opens it finds the old bytes or the new ones. */
-export function writeDurably(disk: Disk, path: string, chunks: Iterable<Uint8Array>): void {
-  const temporary = `${path}.new`;
-  if (disk.stat(temporary) !== undefined) disk.unlink(temporary);
-  const file = disk.open(temporary, "create");
-  try {
-    for (const chunk of chunks) file.write(chunk);
-    file.sync();
-  } finally {
-    file.close();
-  }
-  disk.rename(temporary, path);
-  disk.sync(join(path, ".."));
-}
-
-/** All bytes of a file; undefined if there is none. For files of our own making that are small enough. */
-export function readWhole(disk: Disk, path: string): Uint8Array | undefined {
-  const stat = disk.stat(path);
-  if (stat === undefined) return undefined;
-  const bytes = Buffer.allocUnsafe(stat.sizeBytes);
-  const file = disk.open(path, "read");
-  try {
-    return bytes.subarray(0, file.read(bytes, 0));
-  } finally {
-    file.close();
+    return readFile(this.#disk, join(this.#directory, name));
   }
 }

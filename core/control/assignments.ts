@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Kysely } from "kysely";
 import { removeTree } from "distributary/sdk";
 import type { Command, Disk, PieceStore } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import type { Header } from "../assignment/assignment.ts";
 import { noData } from "../assignment/assignment.ts";
 import { decodeAssignment } from "../assignment/decode.ts";
@@ -9,8 +10,6 @@ import { encodeAssignment } from "../assignment/encode.ts";
 import { PieceFile } from "../assignment/piece-file.ts";
 import { sealAssignment, signatureBytes } from "../assignment/seal.ts";
 import { hexHashOf, toHex } from "../content/hash.ts";
-import { makeDirectories } from "../content/objects.ts";
-import { readWhole, writeDurably } from "../content/versions.ts";
 import type { AssignmentNotice } from "../protocol/messages.ts";
 import type { Authority } from "./authority.ts";
 import type { Schema } from "./store/schema.ts";
@@ -142,7 +141,7 @@ export class Assignments {
     const directory = join(this.#directory, id);
     makeDirectories(this.#disk, directory);
     if (dataFile !== undefined) this.#disk.rename(dataFile, join(directory, "data"));
-    writeDurably(this.#disk, join(directory, "sealed"), [sealed]);
+    replaceFile(this.#disk, join(directory, "sealed"), [sealed]);
     this.#disk.sync(this.#directory);
   }
 
@@ -160,7 +159,7 @@ export class Assignments {
 
   /** The sealed buffer of an assignment that was issued. */
   sealed(id: string): Uint8Array {
-    const bytes = readWhole(this.#disk, join(this.#directory, id, "sealed"));
+    const bytes = readFile(this.#disk, join(this.#directory, id, "sealed"));
     if (bytes === undefined) throw new RangeError(`assignment ${id} has no file`);
     return bytes;
   }

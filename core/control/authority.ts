@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { failure } from "../../sdk/index.ts";
 import type { Disk } from "../../sdk/index.ts";
 import { realDisk } from "../runtime/disk.ts";
-import { createFile, makePrivateDirectory, readFile } from "../runtime/durable-file.ts";
+import { createFile, makeDirectories, readFile } from "../content/durable-file.ts";
 import { controlId, fingerprintOf, isNodeId, uriOf } from "../runtime/identity.ts";
 import type { Identity } from "../runtime/identity.ts";
 import { x509 } from "../runtime/x509.ts";
@@ -45,7 +45,7 @@ const authorityDays = 20 * 365;
  */
 export async function openAuthority(directory: string, disk: Disk = realDisk): Promise<Authority> {
   const path = join(directory, "authority.pem");
-  makePrivateDirectory(directory, disk);
+  makeDirectories(disk, directory);
   const stored = read(path, disk) ?? (await create(path, disk));
   return authorityOf(parse(path, stored));
 }
@@ -60,7 +60,7 @@ function read(path: string, disk: Disk): string | undefined {
   try {
     const others = (disk.stat(path)?.mode ?? 0) & 0o077;
     if (others !== 0 && process.platform !== "win32") throw new Error("others than its owner may read or write it");
-    const bytes = readFile(path, longestFile, disk);
+    const bytes = readFile(disk, path, longestFile);
     return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
   } catch (cause) {
     throw damaged(path, cause);
@@ -86,7 +86,7 @@ async function create(path: string, disk: Disk): Promise<string> {
   });
   const text = [pemOf(keys.privateKey), `${certificate.toString("pem")}\n`, pemOf(signing.privateKey)].join("");
   try {
-    createFile(path, Buffer.from(text), disk);
+    createFile(disk, path, Buffer.from(text));
   } catch (error) {
     // Another process made one in the meantime; that one counts.
     const other = (error as NodeJS.ErrnoException).code === "EEXIST" ? read(path, disk) : undefined;

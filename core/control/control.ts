@@ -3,9 +3,8 @@ import { join } from "node:path";
 import type { Kysely } from "kysely";
 import { failure, removeTree } from "distributary/sdk";
 import type { Io, Log } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import packageJson from "../../package.json" with { type: "json" };
-import { makeDirectories } from "../content/objects.ts";
-import { readWhole, writeDurably } from "../content/versions.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { PluginUse } from "../kernel/loader.ts";
 import { createLink } from "../runtime/http.ts";
@@ -140,9 +139,9 @@ export class Control implements AsyncDisposable {
   /** The first account, whose token the command line on this host finds in a file that only its owner can read. */
   async #ensureAdmin(): Promise<void> {
     const path = join(this.#options.directory, "admin-token");
-    if (readWhole(this.#io.disk, path) !== undefined) return;
+    if (readFile(this.#io.disk, path) !== undefined) return;
     await this.accounts.put("admin", "admin");
-    writeDurably(this.#io.disk, path, [Buffer.from(await this.accounts.createToken("admin", "command line on this host"))]);
+    replaceFile(this.#io.disk, path, [Buffer.from(await this.accounts.createToken("admin", "command line on this host"))]);
   }
 
   #serveTransports(kernel: Kernel): DisposableStack {

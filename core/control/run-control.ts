@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { Io } from "distributary/sdk";
-import { writeDurably } from "../content/versions.ts";
 import { serveApi } from "./api/server.ts";
 import { Control } from "./control.ts";
 import type { ControlOptions } from "./control.ts";
+import { replaceFile } from "../content/durable-file.ts";
 
 export interface RunningControl extends AsyncDisposable {
   readonly control: Control;
@@ -19,7 +19,7 @@ export async function runControl(
   const control = resources.use(await Control.start(options, io));
   const { host, port } = options.api;
   const api = resources.use(await serveApi(control, host, port));
-  writeDurably(io.disk, join(options.directory, "address"), [Buffer.from(`http://${shownHost(host)}:${api.port}\n`)]);
+  replaceFile(io.disk, join(options.directory, "address"), [Buffer.from(`http://${shownHost(host)}:${api.port}\n`)]);
   options.log.info({ api: api.port, link: control.linkPort, directory: options.directory }, "control runs");
   const running = resources.move();
   return { control, apiPort: api.port, [Symbol.asyncDispose]: () => running.disposeAsync() };

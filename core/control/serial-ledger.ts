@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { Disk } from "distributary/sdk";
-import { readWhole } from "../content/versions.ts";
+import { readFile } from "../content/durable-file.ts";
 
 /**
  * The serials that were given out, in a file beside the database: whatever happens to the database, no serial is used twice
@@ -14,7 +14,7 @@ export class SerialLedger {
   constructor(disk: Disk, path: string) {
     this.#disk = disk;
     this.#path = path;
-    for (const line of Buffer.from(readWhole(disk, path) ?? []).toString().split("\n")) {
+    for (const line of Buffer.from(readFile(disk, path) ?? []).toString().split("\n")) {
       const [, site, serial] = /^([a-z0-9-]+) (\d+)$/.exec(line) ?? [];
       if (site !== undefined) this.#highest.set(site, Math.max(this.highest(site), Number(serial)));
     }

@@ -5,7 +5,7 @@ import {
   AsyncSeriesWaterfallHook,
   SyncHook,
 } from "tapable";
-import { DistributaryError, failure, stages } from "distributary/sdk";
+import { DistributaryError, Skip, failure, stages } from "distributary/sdk";
 import type { HookArguments, HookFacades, HookName } from "distributary/sdk";
 
 type Arguments<Name extends HookName> = Parameters<HookArguments[Name]>;
@@ -34,8 +34,20 @@ export function createHooks() {
 
 export type Hooks = ReturnType<typeof createHooks>;
 
-/** How long one tap may take before the hook goes on without it. */
-export const tapTimeoutMs = 30_000;
+/** What the kernel has to say about taps, and wants to hear of them. */
+export interface HookGuard {
+  isFrozen(): boolean;
+  /** A tap of `started` threw `skip(reason)`. */
+  skipped(plugin: string, reason: string): void;
+  /** A tap failed in a hook that calls those behind it all the same. */
+  failed(error: DistributaryError): void;
+  /** How long one tap may take: 30,000 if absent. */
+  readonly timeoutMs?: number;
+}
+
+/** Nodes are put back and work is ended by every plugin, whatever happens in others. */
+const allTapped: readonly string[] = ["afterSwitch", "stopping"] satisfies HookName[];
+const refusing: readonly string[] = ["jobProposed", "beforeSwitch"] satisfies HookName[];
 
 interface Tap {
   name: string;
@@ -43,13 +55,13 @@ interface Tap {
   fn: (...args: unknown[]) => unknown;
 }
 
-/** Makes every tap name its plugin and hook when it fails or hangs, and refuses taps once `isFrozen`. */
-export function guardHooks(hooks: Hooks, isFrozen: () => boolean, timeoutMs = tapTimeoutMs): void {
+/** Makes every tap name its plugin and hook when it fails or hangs, and refuses taps once frozen. */
+export function guardHooks(hooks: Hooks, guard: HookGuard): void {
   for (const [hook, { intercept }] of Object.entries(hooks).map(([name, hook]) => [name, bound(hook)] as const)) {
     intercept({
       register: (tap) => {
-        if (isFrozen()) throw failure("DIST_ERR_KERNEL_FROZEN", { plugin: tap.name, what: hook });
-        return { ...tap, fn: tap.type === "sync" ? guardSync(hook, tap) : guardAsync(hook, tap, timeoutMs) };
+        if (guard.isFrozen()) throw failure("DIST_ERR_KERNEL_FROZEN", { plugin: tap.name, what: hook });
+        return { ...tap, fn: tap.type === "sync" ? guardSync(hook, tap) : guardAsync(hook, tap, guard) };
       },
     });
   }
@@ -71,15 +83,35 @@ function guardSync(hook: string, { name, fn }: Tap): Tap["fn"] {
   };
 }
 
-function guardAsync(hook: string, { name, fn }: Tap, timeoutMs: number): Tap["fn"] {
+function guardAsync(hook: string, tap: Tap, guard: HookGuard): Tap["fn"] {
+  const { name } = tap;
+  const call = withDeadline(hook, tap, guard.timeoutMs ?? 30_000);
+  return async (...args) => {
+    try {
+      const answer = await call(...args);
+      if (!refusing.includes(hook) || answer === undefined || typeof answer === "string") return answer;
+      throw hookError(name, hook, new TypeError(`it answered '${String(answer)}', which is no text and not undefined`));
+    } catch (error) {
+      if (hook === "started" && error instanceof DistributaryError && error.cause instanceof Skip) {
+        return guard.skipped(name, error.cause.message);
+      }
+      if (!allTapped.includes(hook) || !(error instanceof DistributaryError)) throw error;
+      return guard.failed(error);
+    }
+  };
+}
+
+function withDeadline(hook: string, { name, fn }: Tap, timeoutMs: number): (...args: unknown[]) => Promise<unknown> {
   return async (...args) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const outer = args.at(-1);
     const signal = outer instanceof AbortSignal ? AbortSignal.any([outer, timeout]) : timeout;
     const withSignal = outer instanceof AbortSignal ? [...args.slice(0, -1), signal] : args;
     const late = Promise.withResolvers<never>();
-    const stop = () => late.reject(timeout.aborted ? failure("DIST_ERR_HOOK_TIMEOUT", { plugin: name, hook, timeoutMs }) : signal.reason);
+    const timedOut = () => failure("DIST_ERR_HOOK_TIMEOUT", { plugin: name, hook, timeoutMs });
+    const stop = () => late.reject(timeout.aborted ? timedOut() : signal.reason);
     signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
     try {
       return await Promise.race([Promise.try(fn, ...withSignal), late.promise]);
     } catch (error) {

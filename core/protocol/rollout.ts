@@ -118,8 +118,7 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
         this.#advance(event.node, ["asked"], "able");
         break;
       case "prepared":
-        this.#advance(event.node, ["preparing"], "prepared");
-        if (this.#phase === "switching") this.#tellToSwitch(event.node);
+        if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching") this.#tellToSwitch(event.node);
         break;
       case "switched":
         this.#advance(event.node, ["switching"], "switched");
@@ -149,8 +148,8 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
   #goOn(now: Millis): void {
     const late = now >= this.#deadline;
     if (this.#phase === "gathering" && (late || this.#none("away", "asked"))) this.#endGathering(now);
-    else if (this.#phase === "preparing" && (late || this.#none("preparing") || this.#isHopeless())) this.#endPreparing(now);
-    else if (this.#phase === "holding" && this.#approved) this.#order();
+    else if (this.#phase === "preparing" && (late || this.#none("preparing") || this.#isHopeless())) this.#endPreparing(now, late);
+    else if (this.#phase === "holding" && this.#approved) this.#endHolding();
     else if (this.#phase === "holding" && late) this.#end("cancelled", "nobody said commit in time");
     else if (this.#phase === "switching" && (late || this.#none("switching", "preparing"))) this.#endSwitching();
   }
@@ -168,11 +167,19 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
     for (const node of able) if (this.#nodes.get(node)?.connected === true) this.#effects.push({ type: "prepare", node });
   }
 
-  #endPreparing(now: Millis): void {
+  #endPreparing(now: Millis, late: boolean): void {
     const prepared = this.#in("prepared");
+    if (late && prepared.length < this.#policy.quorum) {
+      for (const node of this.#in("preparing")) this.#fail(node, "was not prepared in time");
+    }
     if (!this.#reaches(prepared.length, "prepared")) return;
     if (this.#approved) return this.#order();
     this.#enter("holding", now + this.#policy.holdMs);
+  }
+
+  /** Nodes may have failed since they were prepared. */
+  #endHolding(): void {
+    if (this.#reaches(this.#in("prepared").length, "prepared")) this.#order();
   }
 
   #order(): void {
@@ -228,9 +235,12 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
     if (state.stage === "asked") this.#set(node, "away");
   }
 
-  #advance(node: string, from: readonly NodeStage[], to: NodeStage): void {
+  /** Whether the node was at one of the stages it can come from: answers come twice, and out of turn. */
+  #advance(node: string, from: readonly NodeStage[], to: NodeStage): boolean {
     const stage = this.#nodes.get(node)?.stage;
-    if (stage !== undefined && from.includes(stage)) this.#set(node, to);
+    if (stage === undefined || !from.includes(stage)) return false;
+    this.#set(node, to);
+    return true;
   }
 
   #fail(node: string, reason: string): void {

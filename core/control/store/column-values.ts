@@ -3,7 +3,7 @@ import { failure } from "../../../sdk/errors.ts";
 /** Object ids of PostgreSQL's types whose values a driver would give in a way of its own. */
 export const typeIds = { bytea: 17, int8: 20, int8Array: 1016 } as const;
 
-/** `bigint` columns hold counts, bytes and moments in ms: a number, or DIST_ERR_STORE_NUMBER if it would lose digits. */
+/** `bigint` columns hold counts, bytes and moments in ms: a number, or DIST_ERR_STORE_NUMBER if digits were lost. */
 export function readInt8(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw failure("DIST_ERR_STORE_NUMBER", { value: text });

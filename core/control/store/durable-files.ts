@@ -54,8 +54,8 @@ interface Nodefs {
 }
 
 /**
- * PGlite's directory on disk, all of it durable when it is opened, with the `fsync` that PGlite leaves out: PostgreSQL itself then says what must be durable
- * and when, as it does on any server.
+ * PGlite's directory on disk, all of it durable when it is opened, with the `fsync` that PGlite leaves out: PostgreSQL
+ * itself then says what must be durable and when, as it does on any server.
  *
  * Only the write-ahead log's sync at a commit is put off, so that commits share one and the event loop is not held up:
  * the engine goes on at once, `durable` resolves when it has happened. Nothing that the engine writes after that may

@@ -9,7 +9,7 @@ import type { Migration as PluginMigration } from "../../../sdk/extension.ts";
 const ownTable = "migration";
 const pluginTable = "plugin_migration";
 
-/** Names of the steps `db` still needs, in the order they will run; rejects with DIST_ERR_STORE_NEWER if it is ahead. */
+/** Names of the steps `db` still needs, in order; rejects with DIST_ERR_STORE_NEWER if it is ahead. */
 export async function pendingMigrations<Schema>(
   db: Kysely<Schema>,
   steps: Readonly<Record<string, Migration>>,

@@ -112,6 +112,6 @@ async function openOrRestore(
 
 /** Troubles of the machine or of versions, which older data would not cure. */
 function isNoDamage(problem: string): boolean {
-  const otherTrouble = /no space|permission|ENOSPC|EACCES|EPERM|EMFILE|ENOMEM|EROFS|memory|incompatible|nothing durable/i;
-  return otherTrouble.test(problem);
+  const machine = /no space|permission|ENOSPC|EACCES|EPERM|EMFILE|ENOMEM|EROFS|memory/i;
+  return machine.test(problem) || /incompatible|nothing durable/.test(problem);
 }

@@ -89,7 +89,8 @@ async function start(directory: string, syncs: Syncs): Promise<Engine> {
     return { postgres, files };
   } catch (cause) {
     const said = words.filter((line) => /^(FATAL|PANIC|ERROR|DETAIL|HINT): /.test(line));
-    const problem = said.map((line) => line.trim()).join("; ") || (cause instanceof Error ? cause.message : String(cause));
+    if (said.length === 0) said.push(cause instanceof Error ? cause.message : String(cause));
+    const problem = said.map((line) => line.trim()).join("; ");
     throw failure("DIST_ERR_STORE_OPEN", { directory, problem }, { cause });
   }
 }

@@ -252,6 +252,20 @@ export const conversations: Readonly<Record<string, string>> = {
     2110 wake
   `,
 
+  "prepared-again-after-the-switch": `
+    nodes a b c
+    policy quorum=1
+    0 start a b c
+    10 able a b c
+    15 failed c: disk full
+    20 prepared a b
+    30 ordered
+    40 switched a
+    # the answers to what they were told twice; c is not among those the commit is for
+    50 prepared a c
+    60 switched b
+  `,
+
   "order-refused": `
     nodes a b
     0 start a b

@@ -6,7 +6,8 @@ const module = new URL("../../../core/runtime/log.ts", import.meta.url).href;
 /** What a program that logs writes to standard error. */
 function run(code: string): string {
   const program = `import { createLog } from ${JSON.stringify(module)}; ${code}`;
-  const { stderr, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" });
+  const args = ["--input-type=module", "--eval", program];
+  const { stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
   expect(status, stderr).toBe(0);
   return stderr;
 }
@@ -37,7 +38,8 @@ test("secrets are replaced at any depth, in children and in URLs", () => {
   const text = run(`
     const log = createLog({ level: "info" }).child({ joinToken: "geheim-1" });
     log.info({ a: { b: [{ password: "geheim-2", Authorization: "geheim-3" }] }, privateKey: "geheim-4" }, "x");
-    log.info({ url: "postgres://joe:geheim-5@host/db", api_key: "geheim-6", cause: new Error("at https://u:geheim-7@h/") }, "y");
+    const cause = new Error("at https://u:geheim-7@h/");
+    log.info({ url: "postgres://joe:geheim-5@host/db", api_key: "geheim-6", cause }, "y");
   `);
   expect(text).not.toContain("geheim");
   expect(text).toContain("postgres://joe:***@host/db");
@@ -72,7 +74,8 @@ test("what cannot be JSON is still written", () => {
   const [entry] = entries(`
     const ring = { name: "ring" }; ring.self = ring;
     const log = createLog({ level: "info" });
-    log.info({ ring, big: 10n, bytes: new Uint8Array(3), when: new Date(NaN), set: new Set([1]), map: new Map([["a", 1]]) }, "odd");
+    const [set, map] = [new Set([1]), new Map([["a", 1]])];
+    log.info({ ring, big: 10n, bytes: new Uint8Array(3), when: new Date(NaN), set, map }, "odd");
   `);
   expect(entry).toMatchObject({ big: "10", bytes: "3 bytes", when: null, set: [1], map: { a: 1 }, msg: "odd" });
 });

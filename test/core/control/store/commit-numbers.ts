@@ -5,7 +5,8 @@ import { quietLog } from "./quiet-log.ts";
 
 const pluginMigrations = { "test/0001": { up: ["create table number (value integer primary key)"] } };
 const { db } = await openStore({ directory: process.argv[2] ?? "", log: quietLog(), pluginMigrations });
-const { rows } = await sql<{ top: number; n: number }>`select coalesce(max(value), 0) as top, count(*) as n from number`.execute(db);
+const query = sql<{ top: number; n: number }>`select coalesce(max(value), 0) as top, count(*) as n from number`;
+const { rows } = await query.execute(db);
 const { top, n } = rows[0] ?? { top: 0, n: 0 };
 if (top !== n) throw new Error(`${top} is there, but only ${n} of those up to it`);
 process.stdout.write(`found ${top}\n`);

@@ -39,8 +39,8 @@ interface Cut {
 }
 
 /**
- * Runs transactions, some at the same time, with checkpoints, new tables and large rows between them, and cuts the power
- * at moments that `random` chooses. Each transaction writes its number into both tables.
+ * Runs transactions, some at the same time, with checkpoints, new tables and large rows between them, and cuts the
+ * power at moments that depend on `seed`. Each transaction writes its number into both tables.
  */
 async function runWithCuts(seed: number, images: number, sabotage?: (disk: PowerCut) => Syncs): Promise<Cut[]> {
   const random = randomFrom(seed);
@@ -93,7 +93,8 @@ async function problemsOf({ image, confirmed }: Cut): Promise<string[]> {
   const db = new Kysely<unknown>({ dialect: new PgliteDialect(engine) });
   try {
     const numbers = async (table: string) => {
-      const { rows } = await sql<{ number: number }>`select number from ${sql.table(table)} order by number`.execute(db);
+      const query = sql<{ number: number }>`select number from ${sql.table(table)} order by number`;
+      const { rows } = await query.execute(db);
       return rows.map((row) => row.number);
     };
     const [one, other] = [await numbers("one"), await numbers("other")];
@@ -111,7 +112,7 @@ async function problemsOf({ image, confirmed }: Cut): Promise<string[]> {
 }
 
 describe("a power cut", () => {
-  test.each([1, 2])("leaves every confirmed commit and no half of one, whatever else got to the disk (seed %i)", async (seed) => {
+  test.each([1, 2])("leaves all confirmed commits and no half of one (seed %i)", async (seed) => {
     for (const cut of await runWithCuts(seed, 8)) {
       expect(await problemsOf(cut), `${cut.image} after ${cut.confirmed.length} commits`).toEqual([]);
     }

@@ -30,6 +30,23 @@ async function read(): Promise<unknown[]> {
   return [...ledger.read()].map(({ serial }) => serial);
 }
 
+/** The real disk, whose files are synced by `syncs`. */
+function diskThat(syncs: (sync: () => void) => void): Disk {
+  return {
+    ...realDisk,
+    open(...args) {
+      const file = realDisk.open(...args);
+      return {
+        stat: () => file.stat(),
+        read: (...it) => file.read(...it),
+        write: (it) => file.write(it),
+        sync: () => syncs(() => file.sync()),
+        close: () => file.close(),
+      };
+    },
+  };
+}
+
 test("records come back in the order they were added, also after it was opened again", async () => {
   await write([1, 2, 3]);
   const head = await write([4, 5]);
@@ -39,17 +56,10 @@ test("records come back in the order they were added, also after it was opened a
 
 test("records added at the same time share one sync, and none is confirmed before it", async () => {
   let syncs = 0;
-  const disk: Disk = {
-    ...realDisk,
-    open(...args) {
-      const file = realDisk.open(...args);
-      const sync = () => {
-        syncs += 1;
-        file.sync();
-      };
-      return { stat: () => file.stat(), read: (...it) => file.read(...it), write: (it) => file.write(it), sync, close: () => file.close() };
-    },
-  };
+  const disk = diskThat((sync) => {
+    syncs += 1;
+    sync();
+  });
   await using ledger = new Ledger(path, disk);
   const before = syncs;
   await Promise.all(Array.from({ length: 100 }, async (_, serial) => {
@@ -149,17 +159,10 @@ describe("what was changed is noticed", () => {
 
 test("after a failed sync nothing more is confirmed", async () => {
   let broken = false;
-  const disk: Disk = {
-    ...realDisk,
-    open(...args) {
-      const file = realDisk.open(...args);
-      const sync = () => {
-        if (broken) throw Object.assign(new Error("EIO"), { code: "EIO" });
-        file.sync();
-      };
-      return { stat: () => file.stat(), read: (...it) => file.read(...it), write: (it) => file.write(it), sync, close: () => file.close() };
-    },
-  };
+  const disk = diskThat((sync) => {
+    if (broken) throw Object.assign(new Error("EIO"), { code: "EIO" });
+    sync();
+  });
   await using ledger = new Ledger(path, disk);
   await ledger.append({ serial: 1 });
   broken = true;

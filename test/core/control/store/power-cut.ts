@@ -96,8 +96,8 @@ export class PowerCut implements Syncs {
       const live = byInode.get(inode);
       const changed = live !== undefined && live.stat.mtimeMs >= this.#startedMs - 20;
       const atBeginning = this.#pathAtBeginning.get(inode);
-      const unchanged = !changed && !this.#bytes.has(inode) && atBeginning === relative(this.directory, join(from, name));
-      if (unchanged) continue;
+      const path = relative(this.directory, join(from, name));
+      if (!changed && !this.#bytes.has(inode) && atBeginning === path) continue;
       const synced = this.#bytes.get(inode) ?? this.#readBeginning(atBeginning);
       const bytes = changed ? mix(synced, readFileSync(join(from, live.name)), luck) : synced;
       writeFileSync(join(to, name), bytes);

@@ -15,8 +15,9 @@ interface Tables {
   item: { id: number; text: string | null; big: number; bytes: Uint8Array | null; flag: boolean; list: number[] | null };
 }
 
-const item = `create table item (id integer primary key, text text, big bigint not null default 0, bytes bytea,
-  flag boolean not null default false, list bigint[])`;
+const item = `create table item (
+  id integer primary key, text text, big bigint not null default 0, bytes bytea, flag boolean not null default false,
+  list bigint[])`;
 
 const databases = {
   embedded: async () => ({ directory: await embeddedDataDirectory() }),
@@ -47,7 +48,8 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
 
   test("has every table of the schema", async () => {
     const tables = await store.db.introspection.getTables();
-    expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(["setting", "node", "job", "assignment", "audit"]));
+    const names = tables.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["setting", "node", "job", "assignment", "audit"]));
   });
 
   test("gives back the values it was given, as the same JavaScript types", async () => {
@@ -138,7 +140,8 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
   });
 
   test("goes on after a plugin's steps are no longer listed, and runs only what is new", async () => {
-    const steps = { "test/0001": { up: ["select no_such_column"] }, "other/0001": { up: ["create table other (id integer)"] } };
+    const again = { up: ["select no_such_column"] };
+    const steps = { "test/0001": again, "other/0001": { up: ["create table other (id integer)"] } };
     expect(await migrate(store.db, migrations, {})).toEqual([]);
     expect(await migrate(store.db, migrations, steps)).toEqual(["other/0001"]);
   });
@@ -146,7 +149,8 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
   test("is as before when a step fails", async () => {
     const steps = { "test/0002": { up: ["create table half (id integer)", "select no_such_column"] } };
     const failed = await migrate(store.db, migrations, steps).catch((error: unknown) => error);
-    expect(failed).toMatchObject({ code: "DIST_ERR_STORE_MIGRATE", message: expect.stringContaining("test/0002") as string });
+    expect(failed).toMatchObject({ code: "DIST_ERR_STORE_MIGRATE" });
+    expect(String(failed)).toContain("test/0002");
     const names = (await db.introspection.getTables()).map(({ name }) => name);
     expect(names).not.toContain("half");
   });

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { createFile, makePrivateDirectory, readFile, replaceFile } from "../../../core/runtime/durable-file.ts";
+import { createFile, makeDirectories, readFile, replaceFile } from "../../../core/content/durable-file.ts";
 import { SimDisk, SimRandom } from "distributary/testkit";
 
 const path = "/var/keys/key.pem";
 const [old, fresh] = [Buffer.from("old ".repeat(50)), Buffer.from("fresh ".repeat(50))];
 
 function readText(disk: SimDisk): string | undefined {
-  const bytes = readFile(path, 10_000, disk);
+  const bytes = readFile(disk, path, 10_000);
   return bytes === undefined ? undefined : Buffer.from(bytes).toString();
 }
 
 function diskWith(bytes?: Uint8Array): SimDisk {
   const disk = new SimDisk();
-  makePrivateDirectory("/var/keys", disk);
-  if (bytes !== undefined) replaceFile(path, bytes, disk);
+  makeDirectories(disk, "/var/keys");
+  if (bytes !== undefined) replaceFile(disk, path, bytes);
   return disk;
 }
 
@@ -44,29 +44,29 @@ function outcomes(before: Uint8Array | undefined, work: (disk: SimDisk) => void)
 
 describe("a durable file", () => {
   it("holds the old or the new bytes when power is lost while it is replaced, and the new ones after", () => {
-    const [during, after] = outcomes(old, (disk) => replaceFile(path, fresh, disk));
+    const [during, after] = outcomes(old, (disk) => replaceFile(disk, path, fresh));
     expect(during).toEqual(new Set([old.toString(), fresh.toString()]));
     expect(after).toEqual(new Set([fresh.toString()]));
   });
 
   it("is there whole or not at all when power is lost while it is made, and there after", () => {
-    const [during, after] = outcomes(undefined, (disk) => createFile(path, fresh, disk));
+    const [during, after] = outcomes(undefined, (disk) => createFile(disk, path, fresh));
     expect(during).toEqual(new Set([undefined, fresh.toString()]));
     expect(after).toEqual(new Set([fresh.toString()]));
   });
 
   it("that is there is not made again, and nothing stays beside it", () => {
     const disk = diskWith(old);
-    expect(() => createFile(path, fresh, disk)).toThrow("EEXIST");
+    expect(() => createFile(disk, path, fresh)).toThrow("EEXIST");
     expect([readText(disk), disk.list("/var/keys")]).toEqual([old.toString(), ["key.pem"]]);
   });
 
   it("keeps what it held when the disk is full, and can be replaced later", () => {
     const disk = diskWith(old);
     disk.failAt(2, "ENOSPC");
-    expect(() => replaceFile(path, fresh, disk)).toThrow("ENOSPC");
+    expect(() => replaceFile(disk, path, fresh)).toThrow("ENOSPC");
     expect(readText(disk)).toBe(old.toString());
-    replaceFile(path, fresh, disk);
+    replaceFile(disk, path, fresh);
     expect(readText(disk)).toBe(fresh.toString());
   });
 
@@ -76,7 +76,7 @@ describe("a durable file", () => {
   });
 
   it("is not read if it is larger than expected", () => {
-    expect(() => readFile(path, 10, diskWith(old))).toThrow("larger than 10 bytes");
-    expect(readFile(path, 10, diskWith())).toBeUndefined();
+    expect(() => readFile(diskWith(old), path, 10)).toThrow("larger than 10 bytes");
+    expect(readFile(diskWith(), path, 10)).toBeUndefined();
   });
 });
