@@ -1,5 +1,5 @@
 import type { Io } from "./io.ts";
-import type { ProviderKind, Role } from "./plugin.ts";
+import type { ProviderKind, Role } from "./provider.ts";
 
 /** What a job is about, as hooks see it. */
 export interface JobView {

@@ -17,5 +17,7 @@ export * from "./path.ts";
 export * from "./plugin.ts";
 export * from "./portable-path.ts";
 export * from "./priority.ts";
+export * from "./provider.ts";
 export * from "./remove-tree.ts";
 export * from "./transport.ts";
+export * from "./unzip-exactly.ts";

@@ -1,30 +1,11 @@
-import type { Cipher } from "./cipher.ts";
-import type { Compressor } from "./compressor.ts";
-import type { DeltaEngine } from "./delta.ts";
 import type { DistributaryError } from "./errors.ts";
 import type { HookFacades } from "./hooks.ts";
-import type { Interpreter } from "./interpreter.ts";
 import type { Infer, ObjectSchema } from "./options.ts";
-import type { Priority } from "./priority.ts";
-import type { Transport } from "./transport.ts";
+import type { ProviderKind, ProviderKinds, Role } from "./provider.ts";
 import type { CliCommand, Migration, Route } from "./extension.ts";
 
 /** The level of this contract. It rises when something is removed or changed, not when something is added. */
 export const API_LEVEL = 1;
-
-export type Role = "control" | "agent";
-
-/** What can be provided under a name that stands in configuration or on the wire. */
-export interface ProviderKinds {
-  readonly deltas: DeltaEngine;
-  readonly compressors: Compressor;
-  readonly ciphers: Cipher;
-  readonly transports: Transport;
-  readonly priorities: Priority;
-  readonly interpreters: Interpreter;
-}
-
-export type ProviderKind = keyof ProviderKinds;
 
 /** Takes contributions until start-up ends. Names are lower case letters, digits and hyphens. */
 export interface Contributions<T> {

@@ -82,7 +82,7 @@ export class Assignments {
         .executeTakeFirst();
       return { serial, previous };
     });
-    this.#ledger.take(site, row.serial);
+    await this.#ledger.take(site, row.serial);
     return row;
   }
 

@@ -61,7 +61,7 @@ export class Control implements AsyncDisposable {
 
   private constructor(
     options: ControlOptions,
-    parts: { db: Kysely<Schema>; kernel: Kernel; io: Io; authority: Authority; resources: AsyncDisposableStack; enrolment: Enrolment; audit: Audit },
+    parts: { db: Kysely<Schema>; kernel: Kernel; io: Io; authority: Authority; resources: AsyncDisposableStack; enrolment: Enrolment; audit: Audit; ledger: SerialLedger },
   ) {
     const { directory, log } = options;
     const { disk, clock } = parts.io;
@@ -77,8 +77,7 @@ export class Control implements AsyncDisposable {
     this.catalog = new Catalog(parts.db);
     this.accounts = new Accounts(parts.db);
     this.hub = new NodeHub(parts.db, this.events, log);
-    const ledger = new SerialLedger(disk, join(directory, "serials"));
-    this.assignments = new Assignments(parts.db, disk, join(directory, "assignments"), parts.authority, ledger);
+    this.assignments = new Assignments(parts.db, disk, join(directory, "assignments"), parts.authority, parts.ledger);
     const { catalog, hub, assignments, events } = this;
     this.jobs = new Jobs({
       ...{ db: parts.db, catalog, hub, assignments, events, log, clock, disk, directory },
@@ -97,6 +96,7 @@ export class Control implements AsyncDisposable {
     const pluginMigrations = Object.fromEntries(kernel.extensions.migrations);
     const store = resources.use(await openStore({ directory, log, pluginMigrations, ...url }));
     const authority = await openAuthority(join(directory, "authority"));
+    const ledger = resources.use(new SerialLedger(io.disk, join(directory, "serials")));
     const audit = new Audit(store.db);
     const enrolment = new Enrolment(store.db, authority, audit);
     await enrolment.load();
@@ -105,7 +105,7 @@ export class Control implements AsyncDisposable {
     const renewal = setInterval(() => void renewIdentity(authority, link, log), renewalMs);
     resources.defer(() => clearInterval(renewal));
     const control = new Control(options, {
-      ...{ db: store.db, kernel, io: { ...io, http: link }, authority, enrolment, audit },
+      ...{ db: store.db, kernel, io: { ...io, http: link }, authority, enrolment, audit, ledger },
       resources: new AsyncDisposableStack(),
     });
     await control.#begin(link);

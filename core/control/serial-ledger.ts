@@ -1,22 +1,19 @@
-import { dirname } from "node:path";
 import type { Disk } from "distributary/sdk";
-import { readFile } from "../content/durable-file.ts";
+import { Ledger } from "./store/ledger.ts";
 
 /**
  * The serials that were given out, in a file beside the database: whatever happens to the database, no serial is used twice
  * (Syncthing's lesson: peers silently miss what comes under a number they have seen).
  */
-export class SerialLedger {
-  readonly #disk: Disk;
-  readonly #path: string;
+export class SerialLedger implements AsyncDisposable {
+  readonly #ledger: Ledger;
   readonly #highest = new Map<string, number>();
 
+  /** Throws DIST_ERR_STORE_LEDGER if the file was changed by anybody else. */
   constructor(disk: Disk, path: string) {
-    this.#disk = disk;
-    this.#path = path;
-    for (const line of Buffer.from(readFile(disk, path) ?? []).toString().split("\n")) {
-      const [, site, serial] = /^([a-z0-9-]+) (\d+)$/.exec(line) ?? [];
-      if (site !== undefined) this.#highest.set(site, Math.max(this.highest(site), Number(serial)));
+    this.#ledger = new Ledger(path, disk);
+    for (const { site, serial } of this.#ledger.read()) {
+      if (typeof site === "string" && typeof serial === "number") this.#note(site, serial);
     }
   }
 
@@ -25,17 +22,17 @@ export class SerialLedger {
     return this.#highest.get(site) ?? 0;
   }
 
-  /** Durable when it returns. */
-  take(site: string, serial: number): void {
-    const isNew = this.#disk.stat(this.#path) === undefined;
-    const file = this.#disk.open(this.#path, "append");
-    try {
-      file.write(Buffer.from(`${site} ${serial}\n`));
-      file.sync();
-    } finally {
-      file.close();
-    }
-    if (isNew) this.#disk.sync(dirname(this.#path));
-    this.#highest.set(site, serial);
+  /** Durable when it resolves. */
+  async take(site: string, serial: number): Promise<void> {
+    this.#note(site, serial);
+    await this.#ledger.append({ site, serial });
+  }
+
+  #note(site: string, serial: number): void {
+    this.#highest.set(site, Math.max(this.highest(site), serial));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#ledger[Symbol.asyncDispose]();
   }
 }

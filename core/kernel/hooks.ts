@@ -5,7 +5,7 @@ import {
   AsyncSeriesWaterfallHook,
   SyncHook,
 } from "tapable";
-import { DistributaryError, Skip, failure, stages } from "distributary/sdk";
+import { DistributaryError, Skip, failure, isFailure, stages } from "distributary/sdk";
 import type { HookArguments, HookFacades, HookName } from "distributary/sdk";
 
 type Arguments<Name extends HookName> = Parameters<HookArguments[Name]>;
@@ -95,8 +95,8 @@ function guardAsync(hook: string, tap: Tap, guard: HookGuard): Tap["fn"] {
       if (hook === "started" && error instanceof DistributaryError && error.cause instanceof Skip) {
         return guard.skipped(name, error.cause.message);
       }
-      if (!allTapped.includes(hook) || !(error instanceof DistributaryError)) throw error;
-      return guard.failed(error);
+      if (!allTapped.includes(hook)) throw error;
+      return guard.failed(hookError(name, hook, error));
     }
   };
 }
@@ -123,13 +123,13 @@ function withDeadline(hook: string, { name, fn }: Tap, timeoutMs: number): (...a
 }
 
 function hookError(plugin: string, hook: string, cause: unknown): DistributaryError {
-  if (cause instanceof DistributaryError && cause.code === "DIST_ERR_HOOK_TIMEOUT") return cause;
+  if (isFailure(cause, "DIST_ERR_HOOK_TIMEOUT") || isFailure(cause, "DIST_ERR_HOOK_FAILED")) return cause;
   const problem = cause instanceof Error ? cause.message : String(cause);
   return failure("DIST_ERR_HOOK_FAILED", { plugin, hook, problem }, { cause });
 }
 
-/** What one plugin gets to see of the hooks: it can tap under its own name, and call nothing. */
-export function facadesFor(hooks: Hooks, plugin: string): HookFacades {
+/** What one plugin gets to see of the hooks: it can tap under its own name, and call nothing. `register` takes its taps. */
+export function facadesFor(hooks: Hooks, plugin: string, register: (what: string, tap: () => void) => void): HookFacades {
   const facade = (name: HookName) => ({
     tap(handler: (...args: never[]) => unknown, stage: keyof typeof stages = "usual") {
       const options = { name: plugin, stage: stages[stage] };
@@ -137,8 +137,8 @@ export function facadesFor(hooks: Hooks, plugin: string): HookFacades {
         tap(options: object, fn: unknown): void;
         tapPromise(options: object, fn: unknown): void;
       };
-      if (name === "providerRegistered") hook.tap(options, handler);
-      else hook.tapPromise(options, handler);
+      const tap = name === "providerRegistered" ? hook.tap : hook.tapPromise;
+      register(name, () => tap.call(hook, options, handler));
     },
   });
   const names = Object.keys(hooks) as HookName[];

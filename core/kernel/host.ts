@@ -3,6 +3,7 @@ import type { CliCommand, Contributions, Host, Log, Migration, ProviderKind, Pro
 import { failure } from "distributary/sdk";
 import { facadesFor } from "./hooks.ts";
 import type { Hooks } from "./hooks.ts";
+import { namePattern } from "./registry.ts";
 import type { Registry } from "./registry.ts";
 
 export type Registries = { readonly [Kind in ProviderKind]: Registry<ProviderKinds[Kind]> };
@@ -19,32 +20,36 @@ export interface HostParts {
   readonly registries: Registries;
   readonly extensions: Extensions;
   readonly log: Log;
-  isFrozen(): boolean;
+  /** Takes a registration, to be made when all of the plugin's are known. Throws DIST_ERR_KERNEL_FROZEN after its `setup`. */
+  register(what: string, make: () => void): void;
   defer(dispose: () => void | Promise<void>): void;
 }
 
 /** Makes the one object through which a plugin reaches Distributary. */
 export function createHost(id: string, parts: HostParts): Host {
-  const refuseLate = (what: string) => {
-    if (parts.isFrozen()) throw failure("DIST_ERR_KERNEL_FROZEN", { plugin: id, what });
-  };
   const provide = <Kind extends ProviderKind>(kind: Kind): Contributions<ProviderKinds[Kind]> => ({
     add(name, provider) {
-      refuseLate(`${kind} ${name}`);
-      parts.registries[kind].add(name, provider, id);
-      parts.hooks.providerRegistered.call(kind, name, id);
+      parts.register(`${kind} ${name}`, () => {
+        parts.registries[kind].add(name, provider, id);
+        parts.hooks.providerRegistered.call(kind, name, id);
+      });
     },
   });
   const extend = <T>(what: keyof Extensions, target: Map<string, T>): Contributions<T> => ({
     add(name, contribution) {
-      refuseLate(`${what} ${name}`);
-      target.set(`${id}/${name}`, contribution);
+      parts.register(`${what} ${name}`, () => {
+        const kind = what.slice(0, -1);
+        if (!namePattern.test(name)) throw failure("DIST_ERR_PROVIDER_NAME", { plugin: id, name, kind });
+        const path = `${id}/${name}`;
+        if (target.has(path)) throw failure("DIST_ERR_PROVIDER_DUPLICATE", { kind, name, first: id, second: id });
+        target.set(path, contribution);
+      });
     },
   });
   const prefix = id.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
   return Object.freeze({
     id,
-    hooks: facadesFor(parts.hooks, id),
+    hooks: facadesFor(parts.hooks, id, parts.register),
     deltas: provide("deltas"),
     compressors: provide("compressors"),
     ciphers: provide("ciphers"),

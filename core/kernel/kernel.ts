@@ -18,6 +18,8 @@ export interface KernelOptions {
   /** Only plugins for this role are set up; all of them if absent (for checking). */
   readonly role?: Role;
   readonly log: Log;
+  /** How long one tap of a hook, or one deferred call at the end, may take. 30,000 if absent. */
+  readonly timeoutMs?: number;
 }
 
 /** What became of a plugin on this host. */
@@ -53,17 +55,25 @@ export class Kernel implements AsyncDisposable {
   readonly #log: Log;
   readonly #disposals = new AsyncDisposableStack();
   readonly #stopping = new AbortController();
+  readonly #timeoutMs: number;
   #frozen = false;
   #started = false;
+  #stopped: Promise<void> | undefined;
 
-  private constructor(log: Log) {
+  private constructor({ log, timeoutMs = 30_000 }: KernelOptions) {
     this.#log = log;
-    guardHooks(this.hooks, () => this.#frozen);
+    this.#timeoutMs = timeoutMs;
+    guardHooks(this.hooks, {
+      isFrozen: () => this.#frozen,
+      skipped: (plugin, reason) => this.#skip(plugin, reason),
+      failed: (error) => log.error({ error }, "a plugin failed"),
+      timeoutMs,
+    });
   }
 
   /** Loads, checks and sets up all plugins, then freezes. If one fails, those before it are torn down again. */
   static async load(options: KernelOptions): Promise<Kernel> {
-    const kernel = new Kernel(options.log);
+    const kernel = new Kernel(options);
     try {
       for (const use of withBuiltIns(options.plugins ?? [])) await kernel.#add(use, options);
       kernel.#frozen = true;
@@ -82,31 +92,46 @@ export class Kernel implements AsyncDisposable {
       throw failure("DIST_ERR_PLUGIN_API", { plugin: id, wanted: plugin.api, supported: API_LEVEL }, context);
     }
     if (this.plugins.some((other) => other.id === id)) throw failure("DIST_ERR_PLUGIN_DUPLICATE", { plugin: id }, context);
-    const options = readOptions(id, plugin, use.options ?? {}, directory, context);
-    const state = { id, plugin, builtIn: builtInPlugins[use.use] !== undefined, options };
     const elsewhere = notForHere(plugin, role);
+    const secrets = elsewhere === undefined && role !== undefined ? "read" : "leave";
+    const options = readOptions(id, plugin, use.options ?? {}, { ...context, directory, secrets });
+    const state = { id, plugin, builtIn: Object.hasOwn(builtInPlugins, use.use), options };
     const skipped = elsewhere ?? this.#setUp(state, log);
     this.plugins.push(skipped === undefined ? state : { ...state, skipped });
   }
 
   #setUp({ id, plugin, options }: PluginState, log: Log): string | undefined {
+    const registrations: (() => void)[] = [];
+    let isOpen = true;
     const host = createHost(id, {
       hooks: this.hooks,
       registries: this.registries,
       extensions: this.extensions,
       log: childLog(log, id),
-      isFrozen: () => this.#frozen,
-      defer: (dispose) => this.#disposals.defer(dispose),
+      register(what, make) {
+        if (!isOpen) throw failure("DIST_ERR_KERNEL_FROZEN", { plugin: id, what });
+        registrations.push(make);
+      },
+      defer: (dispose) => this.#disposals.defer(() => this.#disposeOf(id, dispose)),
     });
     try {
-      (plugin as Plugin<ObjectSchema>).setup(host, options as never);
+      refusePromise((plugin as Plugin<ObjectSchema>).setup(host, options as never));
+      for (const make of registrations) make();
       return undefined;
     } catch (error) {
       if (error instanceof Skip) return error.message;
       if (error instanceof DistributaryError) throw error;
       const problem = error instanceof Error ? error.message : String(error);
       throw failure("DIST_ERR_PLUGIN_FAILED", { plugin: id, step: "setup", problem }, { cause: error });
+    } finally {
+      isOpen = false;
     }
+  }
+
+  #skip(plugin: string, skipped: string): void {
+    const at = this.plugins.findIndex(({ id }) => id === plugin);
+    const state = this.plugins[at];
+    if (state !== undefined) this.plugins[at] = { ...state, skipped };
   }
 
   /** Lets plugins begin their work. If one fails the kernel is torn down and the error thrown. */
@@ -128,17 +153,34 @@ export class Kernel implements AsyncDisposable {
     return provider as ReturnType<Registries[Kind]["get"]>;
   }
 
-  /** Stops work that `start` began, then disposes of everything plugins deferred, last first. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Stops work that `start` began, then disposes of everything plugins deferred, last first. What fails or hangs is
+   * logged with its plugin and holds up nothing else. A second call waits for the first.
+   */
+  [Symbol.asyncDispose](): Promise<void> {
     this.#frozen = true;
-    if (this.#disposals.disposed) return;
-    if (this.#started) {
-      await this.hooks.stopping.promise(AbortSignal.timeout(10_000)).catch((error: unknown) => {
-        this.#log.error({ error }, "a plugin failed while stopping");
-      });
-    }
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#started) await this.hooks.stopping.promise(AbortSignal.timeout(this.#timeoutMs));
     this.#stopping.abort(new Error("the kernel stops"));
     await this.#disposals.disposeAsync();
+  }
+
+  async #disposeOf(plugin: string, dispose: () => void | Promise<void>): Promise<void> {
+    const problem = `it did not end within ${this.#timeoutMs} ms`;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(problem)), this.#timeoutMs);
+    try {
+      await Promise.race([Promise.try(dispose), late]);
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      const error = failure("DIST_ERR_PLUGIN_FAILED", { plugin, step: "teardown", problem }, { cause });
+      this.#log.error({ error }, "a plugin failed");
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -147,6 +189,13 @@ function withBuiltIns(uses: readonly PluginUse[]): PluginUse[] {
   const named = new Set(uses.filter(({ as }) => as === undefined).map(({ use }) => use));
   const unnamed = Object.keys(builtInPlugins).filter((name) => !named.has(name));
   return [...unnamed.map((use) => ({ use })), ...uses];
+}
+
+/** A `setup` that goes on by itself would register when it is too late, and its errors would be nobody's. */
+function refusePromise(answer: unknown): void {
+  if (!(answer instanceof Promise)) return;
+  answer.catch(() => undefined);
+  throw new TypeError("it is asynchronous; register at once, and begin work in the `started` hook");
 }
 
 function notForHere(plugin: Plugin, role: Role | undefined): string | undefined {

@@ -22,7 +22,7 @@ export interface PluginUse {
  */
 export async function loadPlugin({ use, where }: PluginUse, directory: string): Promise<Plugin> {
   const context = where === undefined ? {} : { where };
-  const builtIn = builtInPlugins[use];
+  const builtIn = Object.hasOwn(builtInPlugins, use) ? builtInPlugins[use] : undefined;
   if (builtIn !== undefined) return shapeOf(use, await builtIn(), context);
   const tried: string[] = [];
   for (const candidate of candidates(use, directory)) {

@@ -1,20 +1,23 @@
-import { failure } from "distributary/sdk";
+import { failure, isFailure } from "distributary/sdk";
 import type { ObjectSchema, Plugin } from "distributary/sdk";
+import type { Surroundings } from "../../config/secret.ts";
 import { compileSchema } from "../../config/validate.ts";
 
 const noOptions: ObjectSchema = { type: "object", properties: {} };
 
 /**
- * Checks a plugin's options, fills in defaults and freezes them; relative paths are relative to `directory`. Throws
- * DIST_ERR_OPTIONS_INVALID with every problem at once. */
+ * Checks a plugin's options, fills in defaults and freezes them; relative paths are relative to `directory`.
+ * Throws DIST_ERR_OPTIONS_INVALID with every problem at once, and DIST_ERR_PLUGIN_SHAPE if the schema itself is wrong.
+ */
 export function readOptions(
   id: string,
   plugin: Plugin,
   given: Readonly<Record<string, unknown>>,
-  directory: string,
-  context: { where?: string } = {},
+  { directory, secrets, where }: { readonly where?: string | undefined } & Surroundings = {},
 ): Readonly<Record<string, unknown>> {
-  const checked = compileSchema(plugin.options ?? noOptions, { directory })(given);
+  const context = where === undefined ? {} : { where };
+  const surroundings = { ...(directory === undefined ? {} : { directory }), ...(secrets === undefined ? {} : { secrets }) };
+  const checked = checkerOf(plugin, surroundings, context)(given);
   const owner = `plugin '${id}'`;
   if (!checked.ok) {
     const problems = checked.problems.map(({ path, message }) => `${["options", ...path].join(".")} ${message}`).join("; ");
@@ -24,4 +27,13 @@ export function readOptions(
   const problem = plugin.check?.(options as never);
   if (problem !== undefined) throw failure("DIST_ERR_OPTIONS_INVALID", { owner, problems: problem }, context);
   return options;
+}
+
+function checkerOf(plugin: Plugin, surroundings: Surroundings, context: { where?: string }) {
+  try {
+    return compileSchema(plugin.options ?? noOptions, surroundings);
+  } catch (cause) {
+    if (!isFailure(cause, "DIST_ERR_OPTIONS_SCHEMA")) throw cause;
+    throw failure("DIST_ERR_PLUGIN_SHAPE", { plugin: plugin.name, problem: cause.message }, { ...context, cause });
+  }
 }

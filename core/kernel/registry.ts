@@ -5,7 +5,8 @@ interface Provided<T> {
   readonly plugin: string;
 }
 
-const namePattern = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+/** Names of plugins and of what they contribute. */
+export const namePattern = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /** Providers of one kind by name. Names are unique, and unknown ones are answered with those there are. */
 export class Registry<T> {

@@ -1,5 +1,5 @@
 import { brotliCompressSync, brotliDecompressSync, constants, crc32 } from "node:zlib";
-import { definePlugin, failure } from "distributary/sdk";
+import { definePlugin, failure, unzipExactly } from "distributary/sdk";
 
 const checksumBytes = 4;
 
@@ -34,35 +34,12 @@ function compress(block: Uint8Array, level: number): Uint8Array {
 function restore(block: Uint8Array, sizeBytes: number): Uint8Array {
   if (block.length <= checksumBytes) throw damaged("it is too short");
   const stream = block.subarray(0, -checksumBytes);
-  const { buffer, bytesRead } = decompress(stream, sizeBytes);
-  if (bytesRead !== stream.length) throw damaged("bytes follow its end");
-  if (buffer.length !== sizeBytes) throw damaged(`it holds ${buffer.length} bytes, not ${sizeBytes}`);
+  const buffer = unzipExactly("brotli", stream, sizeBytes, brotliDecompressSync);
   const checksum = new DataView(block.buffer, block.byteOffset + stream.length, checksumBytes).getUint32(0, true);
   if (crc32(buffer) !== checksum) throw damaged("its checksum differs");
   return buffer;
 }
 
-/** What node:zlib answers with `info`, which its types do not know. */
-interface Unpacked {
-  readonly buffer: Uint8Array;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-function decompress(stream: Uint8Array, sizeBytes: number): { buffer: Uint8Array; bytesRead: number } {
-  const bounds = { maxOutputLength: Math.max(1, sizeBytes), chunkSize: chunkBytes(sizeBytes), info: true };
-  try {
-    const { buffer, engine } = brotliDecompressSync(stream, bounds) as unknown as Unpacked;
-    return { buffer, bytesRead: engine.bytesWritten };
-  } catch (cause) {
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
-  }
-}
-
-/** One chunk holds a usual block whole, which saves a copy; a huge size must not reserve memory before it is earned. */
-function chunkBytes(sizeBytes: number): number {
-  return Math.min(Math.max(64, sizeBytes), 4 * 1024 * 1024);
-}
-
-function damaged(problem: string, cause?: unknown): Error {
-  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "brotli", problem }, cause === undefined ? {} : { cause });
+function damaged(problem: string): Error {
+  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "brotli", problem });
 }

@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { definePlugin, failure } from "distributary/sdk";
+import { definePlugin, unzipExactly } from "distributary/sdk";
 
 const windowLogMin = 10;
 const windowLogOfBlock = 22;
@@ -35,44 +35,12 @@ export default definePlugin({
 });
 
 function restore(block: Uint8Array, sizeBytes: number): Uint8Array {
-  const { buffer, bytesRead } = decompress(block, sizeBytes);
-  if (bytesRead !== block.length) throw damaged("bytes follow its end");
-  if (buffer.length !== sizeBytes) throw damaged(`it holds ${buffer.length} bytes, not ${sizeBytes}`);
-  return buffer;
-}
-
-/** What node:zlib answers with `info`, which its types do not know. */
-interface Unpacked {
-  readonly buffer: Uint8Array;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-function decompress(block: Uint8Array, sizeBytes: number): { buffer: Uint8Array; bytesRead: number } {
-  const bounds = {
-    maxOutputLength: Math.max(1, sizeBytes),
-    chunkSize: chunkBytes(sizeBytes),
-    params: { [constants.ZSTD_d_windowLogMax]: windowLog(sizeBytes) },
-    info: true,
-  };
-  try {
-    const { buffer, engine } = zstdDecompressSync(block, bounds) as unknown as Unpacked;
-    return { buffer, bytesRead: engine.bytesWritten };
-  } catch (cause) {
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
-  }
+  const params = { [constants.ZSTD_d_windowLogMax]: windowLog(sizeBytes) };
+  return unzipExactly("zstd", block, sizeBytes, (bytes, bounds) => zstdDecompressSync(bytes, { ...bounds, params }));
 }
 
 /** The least window that holds `sizeBytes`: a header that asks for more memory than that is refused. */
 function windowLog(sizeBytes: number): number {
   const exact = Math.ceil(Math.log2(Math.max(1, sizeBytes)));
   return Math.min(Math.max(windowLogMin, exact), windowLogMax);
-}
-
-/** One chunk holds a usual block whole, which saves a copy; a huge size must not reserve memory before it is earned. */
-function chunkBytes(sizeBytes: number): number {
-  return Math.min(Math.max(64, sizeBytes), 4 * 1024 * 1024);
-}
-
-function damaged(problem: string, cause?: unknown): Error {
-  return failure("DIST_ERR_COMPRESS_DAMAGED", { name: "zstd", problem }, cause === undefined ? {} : { cause });
 }

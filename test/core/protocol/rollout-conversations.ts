@@ -70,6 +70,8 @@ export const conversations: Readonly<Record<string, string>> = {
     policy quorum=2
     0 start a b
     10 able a
+    15 disconnected a
+    16 connected a
     20 disconnected b
     30 able b
     40 connected b

@@ -31,7 +31,7 @@ const switching = [...prepared, "30 ordered"];
 describe("a rollout", () => {
   it.for([
     ["gathering", gathering, "manual", "10 able a b c", "record preparing"],
-    ["gathering", ["0 start a b"], "manual", "1000 wake", "record preparing"],
+    ["gathering", ["0 start a b", "10 able a b"], "manual", "1000 wake", "record preparing"],
     ["gathering", ["0 start a"], "manual", "5 failed a: full", "note a failed: full"],
     ["gathering", ["0 start"], "manual", "1000 wake", "end deferred"],
     ["gathering", gathering, "manual", "5 aborted: x", "end cancelled: x"],

@@ -5,11 +5,11 @@ import { collect, deltaKit, failedCases, recordingHost } from "distributary/test
 import rsync from "../../../plugins/rsync/index.ts";
 import whole from "../../../plugins/whole/index.ts";
 
-const good = (): DeltaEngine => recordingHost(whole).deltas.get("whole");
-const copying = (): DeltaEngine => recordingHost(rsync).deltas.get("rsync");
+const good = recordingHost(whole).deltas.get("whole");
+const copying = recordingHost(rsync).deltas.get("rsync");
 
 /** An engine that is right but for what is given. */
-function but(change: Partial<DeltaEngine>, engine = good()): () => DeltaEngine {
+function but(change: Partial<DeltaEngine>, engine = good): () => DeltaEngine {
   return () => ({
     encode: (base, target) => engine.encode(base, target),
     decode: (base, delta, sizeBytes) => engine.decode(base, delta, sizeBytes),
@@ -68,7 +68,7 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
     create: but({
       *decode(base, delta, sizeBytes) {
         try {
-          yield* good().decode(base, delta, sizeBytes);
+          yield* good.decode(base, delta, sizeBytes);
         } catch {
           throw new RangeError("out of range");
         }
@@ -79,7 +79,7 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
   "keeps chunks of a delta": {
     create: but({
       *decode(base, delta, sizeBytes) {
-        yield* good().decode(base, [...delta], sizeBytes);
+        yield* good.decode(base, [...delta], sizeBytes);
       },
     }),
     fails: "makes text from the same text",
@@ -115,9 +115,9 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
       return but({
         *encode(_, target) {
           if (calls++ > 0) yield Uint8Array.of(0, 1, 2);
-          yield* good().encode(_, target);
+          yield* good.encode(_, target);
         },
-        decode: (base, delta, sizeBytes) => good().decode(base, dropMark(delta, sizeBytes), sizeBytes),
+        decode: (base, delta, sizeBytes) => good.decode(base, dropMark(delta, sizeBytes), sizeBytes),
       })();
     },
     fails: "makes the same delta every time, whatever it made before",
@@ -129,7 +129,7 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
         *encode(base, target) {
           if (busy) throw new Error("busy");
           busy = true;
-          yield* good().encode(base, target);
+          yield* good.encode(base, target);
           busy = false;
         },
       })();
@@ -143,10 +143,10 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
           const bytes = collect(delta);
           const at = bytes.length > 4 ? new DataView(bytes.buffer).getUint32(0, true) : 0;
           if (at > base.sizeBytes) base.read(at, 1);
-          yield* copying().decode(base, [bytes], sizeBytes);
+          yield* copying.decode(base, [bytes], sizeBytes);
         },
       },
-      copying(),
+      copying,
     ),
     fails: "never makes more than was asked for or leaves the base, whatever a delta is",
   },
@@ -155,7 +155,7 @@ const saboteurs: Record<string, { create: () => DeltaEngine; fails: string }> = 
       *decode(base, delta, sizeBytes) {
         const chunks = delta[Symbol.iterator]();
         const open = { [Symbol.iterator]: () => ({ next: () => chunks.next() }) };
-        yield* good().decode(base, open, sizeBytes);
+        yield* good.decode(base, open, sizeBytes);
       },
     }),
     fails: "closes a delta it refuses",

@@ -16,8 +16,8 @@ interface Tables {
 }
 
 const item = `create table item (
-  id integer primary key, text text, big bigint not null default 0, bytes bytea, flag boolean not null default false,
-  list bigint[])`;
+  id integer primary key, text text, big bigint not null default 0, bytes bytea,
+  flag boolean not null default false, list bigint[])`;
 
 const databases = {
   embedded: async () => ({ directory: await embeddedDataDirectory() }),

@@ -1,0 +1,2 @@
+import { expectTypeOf, test } from "vitest";
+test("x", () => { expectTypeOf<string>().toEqualTypeOf<number>(); });
