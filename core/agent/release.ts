@@ -167,11 +167,13 @@ export class Releases {
    */
   async switchTo({ header }: Assignment, signal: AbortSignal): Promise<SiteState> {
     const { live } = this.#ledger;
-    if (live?.tree === header.result && live.version === header.version) {
+    const target = this.#find(header.result, header.version);
+    const isSame = live?.tree === header.result && live.version === header.version;
+    // A newer release of the same tree was made because the live one is damaged.
+    if (isSame && (target === undefined || target.serial <= live.serial)) {
       if (this.#ledger.lastSerial < header.serial) this.#record({ serial: header.serial, to: live, ...this.#backup() });
       return this.state;
     }
-    const target = this.#find(header.result, header.version);
     if (target === undefined) {
       throw failure("DIST_ERR_ASSIGNMENT_BASE", {
         site: header.site,
@@ -181,7 +183,7 @@ export class Releases {
       });
     }
     const from = live === undefined ? {} : { from: live };
-    const backup = live === undefined || live.serial === target.serial ? this.#backup() : { backup: live };
+    const backup = live === undefined || isSame || live.serial === target.serial ? this.#backup() : { backup: live };
     this.#record({ serial: header.serial, to: { ...target, version: header.version }, ...from, ...backup });
     this.#damage = undefined;
     await this.#serve(header.serial, signal);

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../config/units.ts";
-import type { ScanResult } from "../control/jobs/plan.ts";
+import type { DryRun } from "../control/jobs/dry-run.ts";
 import { Client } from "./client.ts";
 import type { ControlPlace } from "./client.ts";
 import { askForJob, jobOptions } from "./job-commands.ts";
@@ -36,11 +36,6 @@ export const publish = defineCommand({
     return askForJob(context, "/v1/jobs", { kind: "publish", site: values.site, ...commit, ...allowEmpty });
   },
 });
-
-interface DryRun extends ScanResult {
-  readonly contentBytes: number;
-  readonly travelBytes: number;
-}
 
 async function dryRun({ values, print, signal }: CommandContext<{ site: string; json: boolean } & ControlPlace>): Promise<number> {
   const plan = await Client.find(values).post<DryRun>(`/v1/sites/${values.site}/plan`, {}, signal);

@@ -1,24 +1,8 @@
+import type { Status } from "../control/status.ts";
 import { Client, controlOptions } from "./client.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
 import { exitCodes } from "./terminal/exit-codes.ts";
 import { formatTable } from "./terminal/table.ts";
-
-interface Status {
-  readonly version: string;
-  readonly directory: string;
-  readonly database: string;
-  readonly linkPort: number;
-  readonly nodes: { readonly enrolled: number; readonly connected: number };
-  readonly sites: readonly {
-    readonly site: string;
-    readonly group: string;
-    readonly staging: string;
-    readonly liveVersion?: number;
-    readonly backupVersion?: number;
-    readonly nodes: number;
-    readonly current: number;
-  }[];
-}
 
 export const status = defineCommand({
   name: "status",

@@ -1,10 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Kysely } from "kysely";
-import { failure, removeTree } from "distributary/sdk";
+import { removeTree } from "distributary/sdk";
 import type { Io, Log } from "distributary/sdk";
 import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
-import packageJson from "../../package.json" with { type: "json" };
 import { Kernel } from "../kernel/kernel.ts";
 import type { PluginUse } from "../kernel/loader.ts";
 import { createLink } from "../runtime/http.ts";
@@ -19,13 +17,17 @@ import type { Declaration } from "./catalog.ts";
 import { checkProviders } from "./check-providers.ts";
 import { Enrolment } from "./enrolment.ts";
 import { Events } from "./events.ts";
-import type { Job, JobKind, JobParams } from "./jobs/job.ts";
+import { dryRun } from "./jobs/dry-run.ts";
+import type { Job } from "./jobs/job.ts";
+import { readJobRequest } from "./jobs/job-request.ts";
+import type { JobRequest } from "./jobs/job-request.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Planner } from "./jobs/planner.ts";
 import { serveNodes } from "./node-routes.ts";
 import { NodeHub } from "./node-hub.ts";
 import { SerialLedger } from "./serial-ledger.ts";
 import { openStore } from "./store/open-store.ts";
+import type { Store } from "./store/open-store.ts";
 import type { Schema } from "./store/schema.ts";
 
 export interface ControlOptions {
@@ -81,6 +83,7 @@ export class Control implements AsyncDisposable {
     const { catalog, hub, assignments, events } = this;
     this.jobs = new Jobs({
       ...{ db: parts.db, catalog, hub, assignments, events, log, clock, disk, directory },
+      startedAt: clock.now(),
       kernel: () => this.#kernel,
       planner: () => this.#planner,
     });
@@ -95,6 +98,8 @@ export class Control implements AsyncDisposable {
     const url = options.databaseUrl === undefined ? {} : { url: options.databaseUrl };
     const pluginMigrations = Object.fromEntries(kernel.extensions.migrations);
     const store = resources.use(await openStore({ directory, log, pluginMigrations, ...url }));
+    const care = setInterval(() => void careFor(store, log), careMs);
+    resources.defer(() => clearInterval(care));
     const authority = await openAuthority(join(directory, "authority"));
     const ledger = resources.use(new SerialLedger(io.disk, join(directory, "serials")));
     const audit = new Audit(store.db);
@@ -129,6 +134,14 @@ export class Control implements AsyncDisposable {
     resources.defer(() => hub.close());
     await this.jobs.start();
     resources.defer(() => this.jobs.stop());
+  }
+
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  get database(): "embedded" | "postgresql" {
+    return this.#options.databaseUrl === undefined ? "embedded" : "postgresql";
   }
 
   /** The kernel of the present generation. */
@@ -178,68 +191,14 @@ export class Control implements AsyncDisposable {
 
   /** Asks for a job as the API does: names become ids, and a checkpoint its version. */
   async ask(request: JobRequest, by: string): Promise<Job> {
-    const { kind, site, checkpoint, nodes, ...params } = request;
-    const version = checkpoint === undefined ? params.version : await this.#checkpointVersion(site, checkpoint);
-    const ids = nodes === undefined ? undefined : await this.#nodeIds(nodes);
-    await this.audit.record(by, `job.${kind}`, site, request);
-    const given = { ...params, ...(version === undefined ? {} : { version }), ...(ids === undefined ? {} : { nodes: ids }) };
-    return this.jobs.propose(kind, site, given, by);
+    const params = await readJobRequest(this.db, this.catalog, request);
+    await this.audit.record(by, `job.${request.kind}`, request.site, request);
+    return this.jobs.propose(request.kind, request.site, params, by);
   }
 
-  async #checkpointVersion(site: string, wanted: string): Promise<number> {
-    await this.catalog.site(site);
-    const rows = await this.db.selectFrom("checkpoint").selectAll().where("site", "=", site).orderBy("created_at", "desc").execute();
-    const found = rows.find(({ id, label }) => id === wanted || label === wanted);
-    if (found !== undefined) return found.version;
-    throw failure("DIST_ERR_CHECKPOINT_UNKNOWN", { site, checkpoint: wanted, known: rows.map(({ label }) => label).join(", ") || "none" });
-  }
-
-  async #nodeIds(names: readonly string[]): Promise<string[]> {
-    const rows = await this.db.selectFrom("node").select(["id", "name"]).where("state", "=", "active").execute();
-    return names.map((wanted) => {
-      const found = rows.find(({ id, name }) => id === wanted || name === wanted);
-      if (found === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: wanted });
-      return found.id;
-    });
-  }
-
-  /** What a publish would change and send. Version 0 holds what was found; it is overwritten every time. */
+  /** What a publish would change and send. */
   async dryRun(name: string): Promise<object> {
-    const { site, policy, liveVersion } = await this.catalog.site(name);
-    const request = { job: randomUUID(), site: name, config: site, policy, liveVersion, allowEmpty: true, version: 0 };
-    const found = await this.#planner.scan(request, () => {});
-    if (!found.isChanged) return { ...found, contentBytes: 0, travelBytes: 0 };
-    const directory = join(this.#options.directory, "building", randomUUID());
-    try {
-      const build = await this.#planner.build({ site: name, policy, baseVersion: liveVersion, targetVersion: 0, directory }, () => {});
-      const travelBytes = build.sections.reduce((sum, { content }) => sum + content.data.sizeBytes, 0);
-      return { ...found, contentBytes: build.contentBytes, travelBytes };
-    } finally {
-      removeTree(this.#io.disk, directory);
-    }
-  }
-
-  async status(): Promise<object> {
-    const [sites, nodes] = await Promise.all([
-      this.catalog.sites(),
-      this.db.selectFrom("node").select(["id", "name"]).where("state", "=", "active").execute(),
-    ]);
-    const withNodes = await Promise.all(
-      sites.map(async ({ name, site, liveVersion, backupVersion, lastVersion }) => {
-        const members = await this.catalog.members(site.group);
-        const states = await this.hub.states(name);
-        const current = members.filter(({ id }) => liveVersion !== undefined && states.get(id)?.live?.version === liveVersion);
-        return { site: name, group: site.group, staging: site.staging, liveVersion, backupVersion, lastVersion, nodes: members.length, current: current.length };
-      }),
-    );
-    return {
-      version: packageJson.version,
-      directory: this.#options.directory,
-      database: this.#options.databaseUrl === undefined ? "embedded" : "postgresql",
-      linkPort: this.linkPort,
-      nodes: { enrolled: nodes.length, connected: this.hub.connectedNodes().length },
-      sites: withNodes,
-    };
+    return dryRun(this.#planner, this.#io.disk, this.#options.directory, await this.catalog.site(name));
   }
 
   plugins(): object[] {
@@ -254,6 +213,18 @@ export class Control implements AsyncDisposable {
   }
 }
 
+/** How often the embedded database is dumped, and tidied as a server does by itself. */
+const careMs = 60 * 60 * 1000;
+
+async function careFor(store: Store, log: Log): Promise<void> {
+  try {
+    await store.tidy();
+    await store.dump();
+  } catch (error) {
+    log.error({ error: (error as Error).message }, "the database could not be dumped");
+  }
+}
+
 /** Control's own certificate is good for weeks; a fresh one every day keeps it from ever running out. */
 const renewalMs = 24 * 60 * 60 * 1000;
 
@@ -263,15 +234,6 @@ async function renewIdentity(authority: Authority, link: Link, log: Log): Promis
   } catch (error) {
     log.error({ error: (error as Error).message }, "control's certificate was not renewed");
   }
-}
-
-export interface JobRequest extends Omit<JobParams, "nodes"> {
-  readonly kind: JobKind;
-  readonly site: string;
-  /** Restore: a checkpoint by id or label. */
-  readonly checkpoint?: string;
-  /** By id or name. */
-  readonly nodes?: readonly string[];
 }
 
 function loadKernel({ pluginDirectory, log }: ControlOptions, plugins: readonly PluginUse[]): Promise<Kernel> {

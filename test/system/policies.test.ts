@@ -33,7 +33,7 @@ describe.each(Object.entries(policies))("a site under the policy '%s'", (name, p
       for (const node of ["a", "b"]) expect(readTree(deployment.live(node, "www"))).toEqual(staged);
     }
     const updates = await serials();
-    if (name.includes("sections")) expect(updates.length).toBeGreaterThan(8);
+    if (name.includes("sections")) expect(updates.length).toBeGreaterThan(5);
     else expect(updates.length).toBe(2);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** What to write: text or bytes of a file; null for a directory, `{ link }` for a symbolic link. */
@@ -12,7 +12,10 @@ export function writeTree(directory: string, files: Files): void {
     const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });
     if (content === null) mkdirSync(path, { recursive: true });
-    else if (typeof content === "object" && "link" in content) symlinkSync(content.link, path);
+    else if (typeof content === "object" && "link" in content) {
+      rmSync(path, { force: true });
+      symlinkSync(content.link, path);
+    }
     else writeFileSync(path, content);
   }
 }

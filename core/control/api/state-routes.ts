@@ -1,4 +1,5 @@
 import type { SiteState } from "../../protocol/messages.ts";
+import { readStatus } from "../status.ts";
 import { defineRoute } from "./route.ts";
 
 const limit = { type: "integer", minimum: 1, maximum: 1_000, default: 100, description: "How many at most." } as const;
@@ -10,7 +11,7 @@ export const stateRoutes = [
     path: "/v1/status",
     role: "viewer",
     summary: "Control itself, its sites and how many nodes have what is live.",
-    answer: async ({ control }) => control.status(),
+    answer: async ({ control }) => readStatus(control),
   }),
   defineRoute({
     method: "GET",

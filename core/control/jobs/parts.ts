@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { Clock, Disk, Log } from "distributary/sdk";
+import type { Clock, Disk, Log, Millis } from "distributary/sdk";
 import type { Kernel } from "../../kernel/kernel.ts";
 import type { Assignments } from "../assignments.ts";
 import type { Catalog } from "../catalog.ts";
@@ -17,6 +17,8 @@ export interface JobParts {
   readonly events: Events;
   readonly log: Log;
   readonly clock: Clock;
+  /** When control was started, by `clock`. */
+  readonly startedAt: Millis;
   readonly disk: Disk;
   /** Control's data directory. */
   readonly directory: string;

@@ -1,12 +1,13 @@
 import { failure } from "distributary/sdk";
 import { quorumOf } from "../../../config/policy.ts";
 import { parseDuration } from "../../../config/units.ts";
-import { emptyTree } from "../../content/manifest.ts";
 import type { RolloutPolicy } from "../../protocol/rollout.ts";
 import type { Issued } from "../assignments.ts";
 import type { CatalogSite } from "../catalog.ts";
+import { issueRemoval, issueSwitch } from "./issue-switch.ts";
 import type { JobRecord } from "./job-record.ts";
 import { viewOf } from "./job.ts";
+import { copyVersion, scanVersion } from "./new-version.ts";
 import type { JobParts } from "./parts.ts";
 import { prepareUpdates } from "./prepare-update.ts";
 import type { NodeUpdate } from "./prepare-update.ts";
@@ -20,6 +21,8 @@ export interface JobOutcome {
 }
 
 const gatherMs = 5_000;
+/** How long nodes may take to come back after control was started: they pause 7.5 s at most between two attempts. */
+const returnMs = 10_000;
 const holdMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -65,7 +68,7 @@ class JobRun {
 
   async publish(): Promise<JobOutcome> {
     const nodes = await this.#nodes();
-    const version = this.#record.job.version ?? (await this.#scan());
+    const version = this.#record.job.version ?? (await scanVersion(this.#parts, this.#record, this.#site));
     if (version === undefined) return { state: "done", reason: "nothing has changed" };
     return this.#bring(version, nodes);
   }
@@ -75,7 +78,7 @@ class JobRun {
     const { job } = this.#record;
     const from = job.params.version;
     if (from === undefined) throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "restore" });
-    const version = job.version ?? (await this.#copy(from));
+    const version = job.version ?? (await copyVersion(this.#parts, this.#record, this.#site, from));
     return this.#bring(version, nodes);
   }
 
@@ -89,7 +92,7 @@ class JobRun {
     if (nodes.length === 0) return { state: "cancelled", reason: "none of the nodes is in the group any more" };
     const updates = await prepareUpdates(this.#parts, this.#record, this.#site, nodes, version);
     const result = await this.#rollOut(nodes, { quorum: 1, belowQuorum: "cancel", commit: "auto" }, updates, (members) =>
-      this.#issueSwitch("commit", version, members),
+      issueSwitch(this.#parts, this.#record, this.#site, "commit", version, members),
     );
     return result;
   }
@@ -102,7 +105,8 @@ class JobRun {
     if (version === undefined) throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "go back to" });
     await this.#record.change({ version });
     return this.#rollOut(nodes, {}, undefined, async (members) => {
-      const issued = await this.#issueSwitch(job.kind === "rollback" ? "rollback" : "commit", version, members);
+      const type = job.kind === "rollback" ? "rollback" : "commit";
+      const issued = await issueSwitch(this.#parts, this.#record, this.#site, type, version, members);
       await this.#setLive(version);
       return issued;
     });
@@ -111,7 +115,7 @@ class JobRun {
   async remove(): Promise<JobOutcome> {
     const nodes = await this.#nodes();
     return this.#rollOut(nodes, {}, undefined, async (members) => {
-      const issued = await this.#issue("remove", 0, emptyTree, members);
+      const issued = await issueRemoval(this.#parts, this.#record, this.#site, members);
       await this.#setLive(null);
       return issued;
     });
@@ -143,7 +147,7 @@ class JobRun {
     const updates = await prepareUpdates(this.#parts, this.#record, this.#site, nodes, version);
     const { commit } = this.#record.job.params;
     return this.#rollOut(nodes, commit === undefined ? {} : { commit }, updates, async (members) => {
-      const issued = await this.#issueSwitch("commit", version, members);
+      const issued = await issueSwitch(this.#parts, this.#record, this.#site, "commit", version, members);
       await this.#setLive(version);
       return issued;
     });
@@ -165,7 +169,7 @@ class JobRun {
         quorum: ordered === undefined ? quorumOf(policy, nodes.length) : 1,
         belowQuorum: policy.belowQuorum,
         commit: policy.commit,
-        gatherMs,
+        gatherMs: Math.max(gatherMs, this.#parts.startedAt + returnMs - this.#parts.clock.now()),
         prepareMs: parseDuration(policy.prepareTimeout),
         holdMs,
         switchMs: parseDuration(policy.commitTimeout),
@@ -189,68 +193,6 @@ class JobRun {
     if (switchedAt.length > 0) await this.#record.addStats({ switchSkewMs: Math.max(...switchedAt) - Math.min(...switchedAt) });
     await this.#parts.assignments.discardFiles(this.#record.job.id);
     return { state: result.state, reason: result.reason };
-  }
-
-  async #scan(): Promise<number | undefined> {
-    const { db, events } = this.#parts;
-    const { job } = this.#record;
-    const version = this.#site.lastVersion + 1;
-    const { name, site, policy, liveVersion } = this.#site;
-    await this.#record.change({ phase: "scanning" });
-    const request = { job: job.id, site: name, config: site, policy, liveVersion, allowEmpty: job.params.allowEmpty === true, version };
-    const found = await this.#parts.planner().scan(request, (what, done, total) => {
-      events.emit({ type: "progress", job: job.id, what, done, total });
-    });
-    const { fileCount, sizeBytes, readBytes, summary, changedPaths, passedOver } = found;
-    await this.#record.addStats({ fileCount, sizeBytes, readBytes, summary, changedPaths: changedPaths.slice(0, 1_000), passedOver: passedOver.slice(0, 100) });
-    if (!found.isChanged) return undefined;
-    await this.#addVersion(db, version, found);
-    return version;
-  }
-
-  async #copy(from: number): Promise<number> {
-    const version = this.#site.lastVersion + 1;
-    const found = await this.#parts.planner().copy(this.#site.name, from, version);
-    await this.#addVersion(this.#parts.db, version, found);
-    return version;
-  }
-
-  /** The version's row, the site's counter and the job's version change together. */
-  async #addVersion(
-    db: JobParts["db"],
-    number: number,
-    { tree, entryCount, fileCount, sizeBytes }: { tree: string; entryCount: number; fileCount: number; sizeBytes: number },
-  ): Promise<void> {
-    const { name } = this.#site;
-    const { id } = this.#record.job;
-    await db.transaction().execute(async (transaction) => {
-      const row = { site: name, number, tree, entry_count: entryCount, file_count: fileCount, size_bytes: sizeBytes, job: id, created_at: Date.now() };
-      await transaction.insertInto("version").values(row).execute();
-      await transaction.updateTable("site").set({ last_version: number }).where("name", "=", name).execute();
-      await transaction.updateTable("job").set({ version: number }).where("id", "=", id).execute();
-    });
-    await this.#record.change({ version: number, phase: "building" });
-  }
-
-  async #issueSwitch(type: "commit" | "rollback", version: number, nodes: readonly string[]): Promise<Issued> {
-    const { tree } = await this.#parts.db
-      .selectFrom("version")
-      .select("tree")
-      .where("site", "=", this.#site.name)
-      .where("number", "=", version)
-      .executeTakeFirstOrThrow(() => failure("DIST_ERR_CONTENT_VERSION", { version }));
-    return this.#issue(type, version, tree, nodes);
-  }
-
-  #issue(type: "commit" | "rollback" | "remove", version: number, result: string, nodes: readonly string[]): Promise<Issued> {
-    const { name, site, policy } = this.#site;
-    return this.#parts.assignments.issue({
-      job: this.#record.job.id,
-      section: [1, 1],
-      baseVersion: undefined,
-      header: { type, site: name, version, audience: { group: site.group, nodes }, result, interpreter: policy.interpreter, keepReleases: policy.keepReleases, diskBytes: 0 },
-      summary: {},
-    });
   }
 
   /** From the moment a commit is ordered, its version is what the site is: nodes that miss it are brought to it later. */

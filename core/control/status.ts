@@ -1,0 +1,41 @@
+import packageJson from "../../package.json" with { type: "json" };
+import type { Control } from "./control.ts";
+
+/** How control and its sites are, and how many nodes have what is live. */
+export interface Status {
+  readonly version: string;
+  readonly directory: string;
+  readonly database: string;
+  readonly linkPort: number;
+  readonly nodes: { readonly enrolled: number; readonly connected: number };
+  readonly sites: readonly SiteStatus[];
+}
+
+export interface SiteStatus {
+  readonly site: string;
+  readonly group: string;
+  readonly staging: string;
+  readonly liveVersion: number | undefined;
+  readonly backupVersion: number | undefined;
+  readonly lastVersion: number;
+  readonly nodes: number;
+  /** Nodes that have the live version live. */
+  readonly current: number;
+}
+
+/** Reads the state of all of control. */
+export async function readStatus(control: Control): Promise<Status> {
+  const { catalog, hub, db, directory, database, linkPort } = control;
+  const enrolled = await db.selectFrom("node").select("id").where("state", "=", "active").execute();
+  const sites: SiteStatus[] = [];
+  for (const { name, site, liveVersion, backupVersion, lastVersion } of await catalog.sites()) {
+    const members = await catalog.members(site.group);
+    const states = await hub.states(name);
+    const isCurrent = (node: string) => liveVersion !== undefined && states.get(node)?.live?.version === liveVersion;
+    const current = members.filter(({ id }) => isCurrent(id)).length;
+    const { group, staging } = site;
+    sites.push({ site: name, group, staging, liveVersion, backupVersion, lastVersion, nodes: members.length, current });
+  }
+  const nodes = { enrolled: enrolled.length, connected: hub.connectedNodes().length };
+  return { version: packageJson.version, directory, database, linkPort, nodes, sites };
+}

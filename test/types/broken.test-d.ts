@@ -1,2 +1,0 @@
-import { expectTypeOf, test } from "vitest";
-test("x", () => { expectTypeOf<string>().toEqualTypeOf<number>(); });
