@@ -20,18 +20,19 @@ const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, 
  */
 export async function followJob(client: Client, ask: () => Promise<Job>, terminal: Terminal, signal: AbortSignal): Promise<JobDetail> {
   const watching = new AbortController();
-  const events = await client.events(AbortSignal.any([signal, watching.signal]));
-  const { id } = await ask();
-  using bars = new JobBars(terminal);
-  let detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
   try {
+    const events = await client.events(AbortSignal.any([signal, watching.signal]));
+    const { id, phase } = await ask();
+    // Who says "commit" to a job that holds does not wait for it to hold.
+    const isOver = (job: Pick<Job, "state" | "phase">) => isEnded(job) || (job.phase === "holding" && phase !== "holding");
+    const nodes = await client.get<{ id: string; name: string }[]>("/v1/nodes", signal);
+    using bars = new JobBars(terminal, new Map(nodes.map(({ id: node, name }) => [node, name])));
+    const detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
     if (isOver(detail)) return detail;
     for await (const event of events) {
       if (!("job" in event) || event.job !== id) continue;
       if (event.type === "progress") bars.update(event.what, event.node, event.done, event.total);
-      if (event.type !== "job" || !isOver(event)) continue;
-      detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
-      return detail;
+      if (event.type === "job" && isOver(event as Pick<Job, "state" | "phase">)) break;
     }
     return await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
   } finally {
@@ -39,34 +40,34 @@ export async function followJob(client: Client, ask: () => Promise<Job>, termina
   }
 }
 
-function isOver({ state, phase }: { readonly state: string; readonly phase: string }): boolean {
-  return phase === "holding" || !["queued", "running"].includes(state);
+function isEnded({ state }: Pick<Job, "state">): boolean {
+  return state !== "queued" && state !== "running";
 }
 
 /** A bar for each thing a job does, and for each node's transfer. */
 class JobBars implements Disposable {
   readonly #progress: Progress;
-  readonly #counts: Progress;
+  readonly #names: ReadonlyMap<string, string>;
   readonly #bars = new Map<string, Bar>();
 
-  constructor(terminal: Terminal) {
-    this.#progress = new Progress(terminal, { unit: "bytes" });
-    this.#counts = new Progress(terminal, { unit: "count" });
+  /** `names` are those of nodes by their ids. */
+  constructor(terminal: Terminal, names: ReadonlyMap<string, string>) {
+    this.#progress = new Progress(terminal);
+    this.#names = names;
   }
 
   update(what: string, node: string | undefined, done: number, total: number): void {
-    const label = node === undefined ? (labels[what] ?? what) : `${labels[what] ?? what} ${node.slice(0, 8)}`;
-    const kind = what === "scan" ? this.#counts : this.#progress;
-    const bar = this.#bars.get(label) ?? kind.bar(label, total > 0 ? total : undefined);
+    const known = total > 0 ? total : undefined;
+    const label = [labels[what] ?? what, node === undefined ? [] : (this.#names.get(node) ?? node)].flat().join(" ");
+    const bar = this.#bars.get(label) ?? this.#progress.bar(label, known, what === "scan" ? "count" : "bytes");
     this.#bars.set(label, bar);
-    if (total > 0) bar.setTotal(total);
+    if (known !== undefined) bar.setTotal(known);
     bar.update(done);
-    if (total > 0 && done >= total) bar.finish();
+    if (done === total) bar.finish();
   }
 
   [Symbol.dispose](): void {
     this.#progress[Symbol.dispose]();
-    this.#counts[Symbol.dispose]();
   }
 }
 

@@ -163,7 +163,7 @@ export class Kernel implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    if (this.#started) await this.hooks.stopping.promise(AbortSignal.timeout(this.#timeoutMs));
+    if (this.#started) await this.hooks.stopping.promise(new AbortController().signal);
     this.#stopping.abort(new Error("the kernel stops"));
     await this.#disposals.disposeAsync();
   }

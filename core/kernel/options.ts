@@ -13,10 +13,9 @@ export function readOptions(
   id: string,
   plugin: Plugin,
   given: Readonly<Record<string, unknown>>,
-  { directory, secrets, where }: { readonly where?: string | undefined } & Surroundings = {},
+  { where, ...surroundings }: { readonly where?: string } & Surroundings = {},
 ): Readonly<Record<string, unknown>> {
   const context = where === undefined ? {} : { where };
-  const surroundings = { ...(directory === undefined ? {} : { directory }), ...(secrets === undefined ? {} : { secrets }) };
   const checked = checkerOf(plugin, surroundings, context)(given);
   const owner = `plugin '${id}'`;
   if (!checked.ok) {

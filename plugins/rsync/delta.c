@@ -223,7 +223,8 @@ EXPORT(encode) int encode(void) {
       copied += n, at += n;
     }
     if (at == target_size) return DONE;
-    if (filled[COPIES] + filled[LITERALS] + filled[JUMPS] + filled[RAW] + filled[ALIGNED] >= segment_limit) return SEGMENT_FULL;
+    u32 held = filled[COPIES] + filled[LITERALS] + filled[JUMPS] + filled[RAW] + filled[ALIGNED];
+    if (held >= segment_limit) return SEGMENT_FULL;
     struct match match;
     if (search(&match) == NEEDS_INDEX) return NEEDS_INDEX;
     if (!match.length) {

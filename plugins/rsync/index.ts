@@ -14,7 +14,7 @@ export default definePlugin({
         minimum: 16,
         maximum: 1024,
         default: 512,
-        description: "How much of the old version is searched at a time; about as much memory is used for larger content.",
+        description: "How much of the old version is searched at a time, and held in memory if it has as much.",
       },
     },
   },

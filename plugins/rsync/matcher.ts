@@ -37,7 +37,7 @@ const { Instance, Memory, Module } = (globalThis as unknown as { readonly WebAss
 
 let compiled: object | undefined;
 
-/** One in so many positions of the base is a sample, for a base of this size: 2 ** bits. Found matches get longer with it. */
+/** One in 2 ** bits positions of a base of this size is a sample: more find shorter matches, fewer are faster. */
 function sampleBits(baseBytes: number): number {
   const mebibytes = baseBytes / 0x10_0000;
   if (mebibytes < 1) return 3;

@@ -165,7 +165,7 @@ export class Patcher {
     this.#literal -= length;
   }
 
-  /** Where the next bytes of the base stand in memory. Reads little after a jump, and more while the base is read in order. */
+  /** Where the next bytes of the base stand in memory. Reads little after a jump, more while it goes on in order. */
   #window(length: number): number {
     const place = this.#place;
     if (place < this.#windowStart || place + length > this.#windowEnd) {

@@ -6,9 +6,8 @@ import { noiseBytes, sequence, textBytes, withBitFlipped } from "./sample-bytes.
 import { StrictContent, collect, passingChunks } from "./strict-content.ts";
 
 const base = textBytes(30_000, 1);
-const target = new Uint8Array(
-  Buffer.concat([base.subarray(20_000), noiseBytes(300), base.subarray(0, 15_000).map((byte, at) => (at % 100 ? byte : 7))]),
-);
+const changed = base.subarray(0, 15_000).map((byte, at) => (at % 100 ? byte : 7));
+const target = new Uint8Array(Buffer.concat([base.subarray(20_000), noiseBytes(300), changed]));
 
 function encoded(engine: DeltaEngine): Uint8Array {
   return collect(engine.encode(new StrictContent(base), new StrictContent(target)));

@@ -29,7 +29,10 @@ const edits: readonly (readonly [name: string, edit: (old: Uint8Array, inserted:
   ["a deletion in the middle", (old) => join(old.subarray(0, 50_001), old.subarray(52_002))],
   ["a deletion at the end", (old) => old.slice(0, -1_001)],
   ["an overwritten start", (old, inserted) => join(inserted, old.subarray(inserted.length))],
-  ["an overwritten middle", (old, inserted) => join(old.subarray(0, 9_999), inserted, old.subarray(9_999 + inserted.length))],
+  [
+    "an overwritten middle",
+    (old, inserted) => join(old.subarray(0, 9_999), inserted, old.subarray(9_999 + inserted.length)),
+  ],
   ["an overwritten end", (old, inserted) => join(old.subarray(0, old.length - inserted.length), inserted)],
   ["two halves that changed places", (old) => join(old.subarray(size / 2), old.subarray(0, size / 2))],
   ["a part that moved far", (old) => join(old.subarray(30_000), old.subarray(0, 30_000))],

@@ -98,15 +98,15 @@ export const deltaKit: Kit<DeltaEngine> = {
       title: "makes two deltas in turns",
       check(create) {
         const engine = create();
-        const work = [noiseBytes(9_000_000, 7), noiseBytes(9_000_000, 8)].map((target) => ({
-          target,
-          delta: [] as Uint8Array[],
-          chunks: engine.encode(new StrictContent(target.subarray(0, 100_000)), new StrictContent(target))[Symbol.iterator](),
-        }));
-        inTurns(work.map(({ chunks, delta }) => ({ chunks, copies: delta })));
-        for (const { target, delta } of work) {
-          const base = new StrictContent(target.subarray(0, 100_000));
-          assertSame(collect(engine.decode(base, delta, target.length)), target);
+        const work = [7, 8].map((seed) => {
+          const target = noiseBytes(9_000_000, seed);
+          const base = target.subarray(0, 100_000);
+          const chunks = engine.encode(new StrictContent(base), new StrictContent(target))[Symbol.iterator]();
+          return { base, target, chunks, copies: [] as Uint8Array[] };
+        });
+        inTurns(work);
+        for (const { base, target, copies } of work) {
+          assertSame(collect(engine.decode(new StrictContent(base), copies, target.length)), target);
         }
       },
     },

@@ -1,4 +1,4 @@
-/** Writes `old` and `new` of a kind of made-up content: node corpora-made-up.ts KIND FOLDER MEBIBYTES. The same every time. */
+/** Writes `old` and `new` of made-up content, always the same: node corpora-made-up.ts KIND FOLDER MEBIBYTES. */
 import { createCipheriv, createHash } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 
@@ -63,7 +63,8 @@ function* accessLog(count: number): Generator<Buffer> {
     const client = `10.${below(256)}.${below(256)}.${below(256)}`;
     const status = [200, 200, 200, 304, 404][below(5)];
     const request = `"GET ${paths[below(5000)]} HTTP/1.1" ${status} ${below(100_000)}`;
-    return `${client} - - [${new Date(time * 1000).toISOString()}] ${request} "-" "Mozilla/5.0 (X11) rv:${100 + below(40)}.0"\n`;
+    const browser = `"Mozilla/5.0 (X11) rv:${100 + below(40)}.0"`;
+    return `${client} - - [${new Date(time * 1000).toISOString()}] ${request} "-" ${browser}\n`;
   };
   for (let block = 0; block < count; block++) {
     let text = "";

@@ -1,9 +1,12 @@
 /**
  * Measures the delta engine `rsync` beside `rsync --only-write-batch` and `zstd --patch-from`, in turns, and writes
- * results/delta.md: node test/bench/delta.ts [--rounds 5] [--corpora DIR] [PAIR ...]. Needs rsync, zstd and what corpora.sh needs.
+ * results/delta.md: node test/bench/delta.ts [--rounds 5] [--corpora DIR] [PAIR ...].
+ * Needs rsync, zstd and what corpora.sh needs.
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, copyFileSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync, copyFileSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync,
+} from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,8 +23,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const pairs = [
-  "text-typescript", "bin-node", "wasm-sqljs", "png-emojisheet", "tree-tabler", "tree-mui", "tree-caniuse", "tgz-tabler",
-  "syn-scatter", "syn-insdel", "syn-headinsert", "syn-appendlog", "syn-identical", "syn-different",
+  "text-typescript", "bin-node", "wasm-sqljs", "png-emojisheet", "tree-tabler", "tree-mui", "tree-caniuse",
+  "tgz-tabler", "syn-scatter", "syn-insdel", "syn-headinsert", "syn-appendlog", "syn-identical", "syn-different",
 ].filter((pair) => positionals.length === 0 || positionals.includes(pair));
 
 const blockBytes = 0x40_0000;
@@ -68,7 +71,8 @@ function* blocks(delta: Buffer): Generator<Uint8Array> {
 function assertMakes(engine: DeltaEngine, base: Content, delta: Buffer, target: Content): void {
   let at = 0;
   for (const chunk of engine.decode(base, blocks(delta), target.sizeBytes)) {
-    if (Buffer.compare(chunk, target.read(at, chunk.length)) !== 0) throw new Error(`the target is wrong after byte ${at}`);
+    const wanted = target.read(at, chunk.length);
+    if (Buffer.compare(chunk, wanted) !== 0) throw new Error(`the target is wrong after byte ${at}`);
     at += chunk.length;
   }
 }
@@ -101,13 +105,14 @@ function measure(pair: string, scratch: string): Result {
   using target = open(newPath);
   const engine = recordingHost(rsync).deltas.get("rsync");
   const times = { encode: [] as number[], rsync: [] as number[], zstd: [] as number[], apply: [] as number[] };
-  let result = { delta: Buffer.alloc(0), compressedBytes: 0 };
+  let result: ReturnType<typeof describe> = { delta: Buffer.alloc(0), compressedBytes: 0 };
   copyFileSync(oldPath, copy);
   for (let round = 0; round < Number(values.rounds); round++) {
     times.encode.push(timed(() => (result = describe(engine, base, target))));
     const rsyncArgs = ["-t", "--no-whole-file", "--ignore-times", `--only-write-batch=${batch}`, newPath, copy];
     times.rsync.push(timed(() => execFileSync("rsync", rsyncArgs)));
-    const zstdArgs = ["-q", "-f", "-3", "--single-thread", "--long=31", `--patch-from=${oldPath}`, newPath, "-o", patch];
+    const from = `--patch-from=${oldPath}`;
+    const zstdArgs = ["-q", "-f", "-3", "--single-thread", "--long=31", from, newPath, "-o", patch];
     times.zstd.push(timed(() => execFileSync("zstd", zstdArgs)));
     times.apply.push(timed(() => {
       for (const chunk of engine.decode(base, blocks(result.delta), target.sizeBytes)) void chunk;
@@ -139,10 +144,11 @@ function table(results: readonly Result[]): string {
     `${number(it.rsyncMs / it.encodeMs, 1)} ×`, number(it.targetBytes / 1000 / it.applyMs),
   ]);
   const head = [
-    "pair", "new bytes", "ours", "rsync batch", "patch-from -3", "ours ÷ patch-from", "first ms", "ms", "rsync ms", "zstd ms",
-    "faster than rsync", "apply MB/s",
+    "pair", "new bytes", "ours", "rsync batch", "patch-from -3", "ours ÷ patch-from", "first ms", "ms", "rsync ms",
+    "zstd ms", "faster than rsync", "apply MB/s",
   ];
-  return [head, head.map((_, index) => (index === 0 ? "---" : "--:")), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const rule = head.map((_, index) => (index === 0 ? "---" : "--:"));
+  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
 function version(program: string): string {
@@ -155,17 +161,19 @@ function report(results: readonly Result[]): string {
   const first = results.map((it) => it.rsyncMs / it.firstMs);
   return `# Delta engine
 
-Made by \`node test/bench/delta.ts\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model.trim()}, ${cpus().length} cores, \
-Node ${process.version}, ${version("rsync")}, ${version("zstd")}.
+Made by \`node test/bench/delta.ts\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model.trim()}, \
+${cpus().length} cores, Node ${process.version}, ${version("rsync")}, ${version("zstd")}.
 
-Medians of ${values.rounds} rounds; in a round each program has its turn. Ours is one thread: encode, then zstd level 3 in blocks \
-of 4 MiB. "First" is the first round, which gets its memory from the system. The others are the whole program:
+Medians of ${values.rounds} rounds; in a round each program has its turn. Ours is one thread: encode, then zstd \
+level 3 in blocks of 4 MiB. "First" is the first round, which gets its memory from the system. The others are the whole program:
 \`rsync --no-whole-file --only-write-batch\` on local files, \`zstd -3 --single-thread --long=31 --patch-from\`.
 
 ${table(results)}
 
-Geometric means: ${number(geometricMean(speed), 2)} × faster than rsync (${number(geometricMean(first), 2)} × in the first round), \
-${number(geometricMean(bytes), 3)} × the bytes of patch-from (at most ${number(Math.max(...bytes), 3)} ×). \
+Geometric means: ${number(geometricMean(speed), 2)} × faster than rsync \
+(${number(geometricMean(first), 2)} × in the first round), \
+${number(geometricMean(bytes), 3)} × the bytes of patch-from \
+(at most ${number(Math.max(...bytes), 3)} ×). \
 Slowest apply: ${number(Math.min(...results.map((it) => it.targetBytes / 1000 / it.applyMs)))} MB/s.
 `;
 }

@@ -54,7 +54,7 @@ function serialize(segments: readonly Segment[], sizeError: (stream: number) => 
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Endless deltas that are nearly right: of one that is right, with one to four places changed. The same for the same seed. */
+/** Endless deltas that are nearly right: one that is, with one to four places changed. The same for the same seed. */
 export function* mutations(delta: Uint8Array, seed: number): Generator<Uint8Array, never, undefined> {
   const next = sequence(seed);
   const below = (limit: number) => (next() >>> 8) % Math.max(1, limit);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { StrictContent, collect, noiseBytes, recordingHost, testDelta, testPlugin, textBytes } from "distributary/testkit";
+import {
+  StrictContent, collect, noiseBytes, recordingHost, testDelta, testPlugin, textBytes,
+} from "distributary/testkit";
 import whole from "../../plugins/whole/index.ts";
 
 const create = () => recordingHost(whole).deltas.get("whole");

@@ -138,3 +138,31 @@ describe("nodes that come and go", () => {
     isCurrent("a");
   });
 });
+
+describe("a command that is interrupted while it watches a publish", () => {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({
+      plugins: [{ use: halt, options: { at: "jobPrepared" } }],
+      groups: { web: { nodes: ["a"] } },
+      sites: { www: { group: "web" } },
+    });
+    await deployment.startAll("a");
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  it("ends at once with 130, and the job goes on without it", async () => {
+    mixedTree(deployment.staging("www"), "interrupted");
+    const command = deployment.spawn(["publish", "www", "--config", deployment.config]);
+    await deployment.control?.says("halted", { moment: "jobPrepared" });
+    expect(await command.kill("SIGINT")).toBe(130);
+    expect(command.output).toBe("");
+    expect(command.errors).not.toContain("DIST_ERR");
+    await deployment.control?.kill("SIGKILL");
+    deployment.declare({ plugins: [] });
+    const again = await deployment.startControl();
+    await again.says("job ended", { state: "done" });
+    expect(readTree(deployment.live("a", "www"))).toEqual(readTree(deployment.staging("www")));
+  });
+});

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 export const root = join(import.meta.dirname, "../..");
 export const main = join(root, "core/cli/main.ts");
 
-/** A line of a program's log. */
+/** A line of a program's log; one that is no JSON is all `msg`. */
 export type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 export interface ProgramOptions {
@@ -55,7 +55,7 @@ export class Program implements AsyncDisposable {
 
   #take(line: string): void {
     this.errors += `${line}\n`;
-    if (line.startsWith("{")) this.log.push(JSON.parse(line) as LogEntry);
+    this.log.push(line.startsWith("{") ? (JSON.parse(line) as LogEntry) : { msg: line });
     this.#wake();
   }
 

@@ -3,6 +3,9 @@ import { formatBytes, formatDuration } from "../../../config/units.ts";
 import { clip, pad, widthOf } from "./terminal.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What is counted: sizes are shown as such. */
+export type Unit = "bytes" | "count";
+
 /** One thing that takes time. */
 export interface Bar {
   /** How much is done; more than the total counts as the total. */
@@ -15,6 +18,7 @@ export interface Bar {
 
 interface BarState {
   readonly label: string;
+  readonly unit: Unit;
   readonly startedMs: number;
   total: number | undefined;
   done: number;
@@ -25,7 +29,7 @@ interface BarState {
 
 export interface ProgressOptions {
   /** What is counted: sizes are shown as such. */
-  readonly unit?: "bytes" | "count";
+  readonly unit?: Unit;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
 }
@@ -39,7 +43,7 @@ const barWidth = 20;
  */
 export class Progress implements Disposable {
   readonly #terminal: Terminal;
-  readonly #unit: "bytes" | "count";
+  readonly #unit: Unit;
   readonly #now: () => number;
   readonly #bars = new Set<BarState>();
   #drawnLines = 0;
@@ -51,9 +55,10 @@ export class Progress implements Disposable {
     this.#now = now;
   }
 
-  /** Begins a bar. Without a total it shows only how much was done. */
-  bar(label: string, total?: number): Bar {
-    const state: BarState = { label: printable(label), startedMs: this.#now(), total, done: 0, note: "", quarters: 0 };
+  /** Begins a bar, if need be with a unit of its own. Without a total it shows only how much was done. */
+  bar(label: string, total?: number, unit: Unit = this.#unit): Bar {
+    const startedMs = this.#now();
+    const state: BarState = { label: printable(label), unit, startedMs, total, done: 0, note: "", quarters: 0 };
     this.#bars.add(state);
     if (this.#terminal.isInteractive) this.#draw(true);
     else this.#line(`${state.label}: begins`);
@@ -92,7 +97,7 @@ export class Progress implements Disposable {
     if (!this.#bars.delete(state)) return;
     const took = formatDuration(this.#now() - state.startedMs);
     this.#clear();
-    this.#line(`${state.label}: ${printable(text ?? `${this.#amount(state.done)} in ${took}`)}`);
+    this.#line(`${state.label}: ${printable(text ?? `${this.#amount(state.done, state.unit)} in ${took}`)}`);
     this.#draw(true);
   }
 
@@ -138,12 +143,13 @@ export class Progress implements Disposable {
     return `${label}  ${known}${parts.join("  ")}`;
   }
 
-  #amounts({ done, total }: BarState): string {
-    return total === undefined ? this.#amount(done) : `${this.#amount(done)} of ${this.#amount(total)}`;
+  #amounts({ done, total, unit }: BarState): string {
+    const amount = this.#amount(done, unit);
+    return total === undefined ? amount : `${amount} of ${this.#amount(total, unit)}`;
   }
 
-  #amount(count: number): string {
-    return this.#unit === "bytes" ? formatBytes(count) : String(count);
+  #amount(count: number, unit: Unit): string {
+    return unit === "bytes" ? formatBytes(count) : String(count);
   }
 
   #remaining(state: BarState): string {

@@ -26,9 +26,8 @@ export class JobRecord {
 
   async change(values: Partial<Omit<Schema["job"], "id">>): Promise<void> {
     const { db, events } = this.#parts;
-    await db.updateTable("job").set(values).where("id", "=", this.#job.id).execute();
-    const row = await db.selectFrom("job").selectAll().where("id", "=", this.#job.id).executeTakeFirstOrThrow();
-    this.#job = toJob(row);
+    const change = db.updateTable("job").set(values).where("id", "=", this.#job.id).returningAll();
+    this.#job = toJob(await change.executeTakeFirstOrThrow());
     const { id, site, kind, state, phase, reason } = this.#job;
     events.emit({ type: "job", job: id, site, kind, state, phase, reason });
   }

@@ -228,5 +228,6 @@ export class Jobs {
 }
 
 function describe(error: unknown): string {
-  return error instanceof DistributaryError ? `${error.code}: ${error.message}` : error instanceof Error ? error.message : String(error);
+  if (!(error instanceof DistributaryError)) return error instanceof Error ? error.message : String(error);
+  return `${error.code}: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`;
 }

@@ -1,3 +1,6 @@
+import { existsSync, watch } from "node:fs";
+import { once } from "node:events";
+import { dirname } from "node:path";
 import { definePlugin } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 
@@ -10,10 +13,13 @@ export default definePlugin({
   roles: ["control"],
   options: {
     type: "object",
-    properties: { at: { type: "string", enum: ["nowhere", ...moments], default: "nowhere", description: "Where to halt." } },
+    properties: {
+      at: { type: "string", enum: ["nowhere", ...moments], default: "nowhere", description: "Where to halt." },
+      until: { type: "string", default: "", description: "Until this file is there; empty: for ever." },
+    },
   },
-  setup({ hooks, log }, { at }) {
-    const reach = (moment: (typeof moments)[number]) => reached(moment, moment === at, log);
+  setup({ hooks, log }, { at, until }) {
+    const reach = (moment: (typeof moments)[number]) => reached(moment, moment === at ? until : undefined, log);
     hooks.jobProposed.tap(() => reach("jobProposed"));
     hooks.jobPlanned.tap(async (plan) => {
       await reach("jobPlanned");
@@ -27,7 +33,11 @@ export default definePlugin({
   },
 });
 
-async function reached(moment: string, halts: boolean, log: Log): Promise<void> {
-  log.info({ moment }, halts ? "halted" : "passed");
-  if (halts) await new Promise<void>(() => {});
+async function reached(moment: string, until: string | undefined, log: Log): Promise<void> {
+  log.info({ moment }, until === undefined ? "passed" : "halted");
+  if (until === "") await new Promise<void>(() => {});
+  if (until === undefined || until === "" || existsSync(until)) return;
+  const watcher = watch(dirname(until));
+  while (!existsSync(until)) await once(watcher, "change");
+  watcher.close();
 }
