@@ -18,6 +18,7 @@ export interface RemoveCommand {
   readonly path: string;
 }
 
+/** Makes a directory, or changes the mode of one that is there. */
 export interface DirectoryCommand {
   readonly kind: "directory";
   readonly path: string;
@@ -46,6 +47,7 @@ export interface CopyCommand {
   readonly mtimeMs: number;
 }
 
+/** Makes a symbolic link, in place of a file or link of that name if there is one. */
 export interface SymlinkCommand {
   readonly kind: "symlink";
   readonly path: string;

@@ -4,6 +4,7 @@
  */
 export type Entry = FileEntry | DirectoryEntry | SymlinkEntry;
 
+/** A file with all that is known of it but its bytes. */
 export interface FileEntry {
   readonly type: "file";
   readonly path: string;
@@ -15,12 +16,14 @@ export interface FileEntry {
   readonly hash: string;
 }
 
+/** A directory; its times are nobody's business. */
 export interface DirectoryEntry {
   readonly type: "directory";
   readonly path: string;
   readonly mode: number;
 }
 
+/** A symbolic link; it has neither mode nor time of its own. */
 export interface SymlinkEntry {
   readonly type: "symlink";
   readonly path: string;

@@ -94,4 +94,5 @@ export const errorCodes = {
   DIST_ERR_DEMO_DIFFERS: { text: "node '{node}' serves a tree with hash {found}, {wanted} was expected" },
 } as const satisfies Record<`DIST_ERR_${string}`, CodeEntry>;
 
+/** A code of the table. */
 export type ErrorCode = keyof typeof errorCodes;

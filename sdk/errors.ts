@@ -9,6 +9,7 @@ export type Params<Text extends string> = Text extends `${string}{${infer Name}}
 type TextsOf<Entry> = (Entry extends { readonly text: infer Text extends string } ? Params<Text> : unknown) &
   (Entry extends { readonly hint: infer Hint extends string } ? Params<Hint> : unknown);
 
+/** What an error carries besides its message. */
 export interface ErrorContext {
   /** What went wrong below. */
   readonly cause?: unknown;

@@ -19,16 +19,19 @@ export interface PlanView {
   readonly extensions: readonly { readonly kind: `x-${string}`; readonly parameters: Readonly<Record<string, string | number | boolean>> }[];
 }
 
+/** One node of a job, about to switch. */
 export interface SwitchView {
   readonly job: JobView;
   readonly node: string;
 }
 
+/** What became of a node's switch. */
 export interface SwitchOutcome extends SwitchView {
   readonly outcome: "switched" | "failed";
   readonly reason?: string;
 }
 
+/** How a job ended, and what it changed. */
 export interface JobEnd {
   readonly job: JobView;
   readonly state: "done" | "failed" | "cancelled" | "deferred";
@@ -56,15 +59,16 @@ export interface HookArguments {
   jobPrepared: (job: JobView, signal: AbortSignal) => Promise<void> | void;
   /** A node is about to switch: take it out of service. A text refuses; the first one counts. */
   beforeSwitch: (view: SwitchView, signal: AbortSignal) => Promise<string | void> | string | void;
-  /** A node has switched, or failed to: put it back. */
+  /** A node has switched, or failed to: put it back. One after the other, and also those behind one that fails. */
   afterSwitch: (view: SwitchOutcome, signal: AbortSignal) => Promise<void> | void;
   /** All nodes that could have switched: purge caches, feed search. At the same time. */
   groupSwitched: (end: JobEnd, signal: AbortSignal) => Promise<void> | void;
   jobEnded: (end: JobEnd, signal: AbortSignal) => Promise<void> | void;
-  /** The role is about to stop. One after the other. */
+  /** The role is about to stop. One after the other, and also those behind one that fails. */
   stopping: (signal: AbortSignal) => Promise<void> | void;
 }
 
+/** The name of a hook. */
 export type HookName = keyof HookArguments;
 
 /** When a tap runs among the others; within a stage, in the order of the configuration. */
@@ -75,4 +79,5 @@ export interface HookFacade<Handler> {
   tap(handler: Handler, stage?: keyof typeof stages): void;
 }
 
+/** All hooks as plugins see them. */
 export type HookFacades = { readonly [Name in HookName]: HookFacade<HookArguments[Name]> };

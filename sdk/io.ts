@@ -13,6 +13,7 @@ export interface Io {
   readonly exec: Exec;
 }
 
+/** Time, and waiting for it. */
 export interface Clock {
   /** Monotonic; only differences mean something. */
   now(): Millis;
@@ -22,14 +23,17 @@ export interface Clock {
   until(moment: Millis, signal?: AbortSignal): Promise<void>;
 }
 
+/** Chance: unpredictable in production, repeatable in a simulation. */
 export interface Random {
   bytes(count: number): Uint8Array;
   /** A whole number from 0 to `limit - 1`; `limit` is at most 2³². */
   below(limit: number): number;
 }
 
+/** What a name in a file system stands for; `other` is a device, pipe or socket. */
 export type FileType = "file" | "directory" | "symlink" | "other";
 
+/** What a file system knows of a file besides its names and bytes. */
 export interface FileStat {
   readonly type: FileType;
   readonly sizeBytes: number;
@@ -85,6 +89,7 @@ export interface Disk {
   space(path: string): { freeBytes: number; totalBytes: number };
 }
 
+/** A file that was opened; to be closed, also after an error. */
 export interface OpenFile {
   stat(): FileStat;
   /** Fills `into` from `position`; returns how many bytes there were, less only at the end of the file. */
@@ -95,12 +100,14 @@ export interface OpenFile {
   close(): void;
 }
 
+/** A datagram that was received, and from where. */
 export interface Datagram {
   readonly bytes: Uint8Array;
   readonly address: string;
   readonly port: number;
 }
 
+/** Datagrams: unordered, lost and doubled as networks do. */
 export interface Udp {
   /** Port 0 means any free one. `groups` are multicast addresses to join on `interfaceAddress`. */
   bind(options: {
@@ -113,6 +120,7 @@ export interface Udp {
   }): Promise<UdpSocket>;
 }
 
+/** A bound socket, which receives until disposed. */
 export interface UdpSocket extends AsyncDisposable {
   readonly port: number;
   send(bytes: Uint8Array, address: string, port: number): void;
@@ -126,6 +134,7 @@ export interface Peer {
   readonly port: number;
 }
 
+/** A request from a peer. */
 export interface HttpRequest {
   readonly method: string;
   /** With the query, beginning with the prefix under which it is served. */
@@ -136,6 +145,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
+/** An answer to a request; its body is read once. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ interface Described {
   readonly description?: string;
 }
 
+/** A text. */
 export interface StringSchema extends Described {
   readonly type: "string";
   readonly enum?: readonly string[];
@@ -22,6 +23,7 @@ export interface StringSchema extends Described {
   readonly default?: string;
 }
 
+/** A number; bounds are included. */
 export interface NumberSchema extends Described {
   readonly type: "integer" | "number";
   readonly minimum?: number;
@@ -29,11 +31,13 @@ export interface NumberSchema extends Described {
   readonly default?: number;
 }
 
+/** True or false. */
 export interface BooleanSchema extends Described {
   readonly type: "boolean";
   readonly default?: boolean;
 }
 
+/** A list whose items are all of one schema. */
 export interface ArraySchema extends Described {
   readonly type: "array";
   readonly items: Schema;
@@ -42,6 +46,7 @@ export interface ArraySchema extends Described {
   readonly default?: readonly unknown[];
 }
 
+/** An object of declared properties and no others. */
 export interface ObjectSchema extends Described {
   readonly type: "object";
   readonly properties: Readonly<Record<string, Schema>>;

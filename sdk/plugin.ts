@@ -12,6 +12,7 @@ export interface Contributions<T> {
   add(name: string, contribution: T): void;
 }
 
+/** Structured log lines, marked with the plugin they come from. The fields come before the text. */
 export interface Log {
   debug(fields: object, text: string): void;
   info(fields: object, text: string): void;
@@ -40,6 +41,7 @@ export interface Host extends ProviderContributions {
 
 type ProviderContributions = { readonly [Kind in ProviderKind]: Contributions<ProviderKinds[Kind]> };
 
+/** What a plugin's module exports by default; made with `definePlugin`. */
 export interface Plugin<Options extends ObjectSchema = ObjectSchema> {
   /** Lower case letters, digits and hyphens. */
   readonly name: string;

@@ -18,4 +18,5 @@ export interface ProviderKinds {
   readonly interpreters: Interpreter;
 }
 
+/** The name of a registry. */
 export type ProviderKind = keyof ProviderKinds;

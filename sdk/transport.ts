@@ -14,6 +14,7 @@ export interface PieceStore {
   write(index: number, bytes: Uint8Array): void;
 }
 
+/** Pieces that follow each other. */
 export interface PieceRange {
   /** First piece. */
   readonly from: number;
@@ -42,6 +43,7 @@ export interface MembersTransport {
   send(io: Io, channel: Channel, range: PieceRange, from: PieceStore, members: readonly Peer[], signal: AbortSignal): Promise<readonly string[]>;
 }
 
+/** Where the members of a segment are reached at once, and the key that seals what is sent there. */
 export interface Channel {
   readonly group: string;
   readonly port: number;
@@ -49,4 +51,5 @@ export interface Channel {
   readonly key: Uint8Array;
 }
 
+/** A way for pieces from one host to others. */
 export type Transport = PeerTransport | MembersTransport;

@@ -5,10 +5,10 @@ import type { Io, Log, Peer } from "distributary/sdk";
 import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { linkPaths } from "../protocol/messages.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
-import { checkAssignment, checkChain, openAssignment } from "./accept.ts";
+import { checkAssignment, checkChain } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
+import { AssignmentSource } from "./assignment-source.ts";
 import { readSections } from "./carry-out.ts";
 import type { ArrivedSection } from "./carry-out.ts";
 import { ControlStream } from "./control-stream.ts";
@@ -34,9 +34,6 @@ export interface AgentOptions {
   afterSwitch(site: string, release: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Everything a sealed buffer may weigh; a larger one is refused before it is read. */
-const largestBuffer = 1 << 30;
-
 /**
  * A node's part: follows the orders on control's stream, one after the other for each site, and reports what came of them.
  * Control sends an order again when the node comes back; nothing is done twice.
@@ -45,6 +42,7 @@ export class Agent {
   readonly #io: Io;
   readonly #options: AgentOptions;
   readonly #spool: Spool;
+  readonly #source: AssignmentSource;
   readonly #sites = new Map<string, Releases>();
   /** The last order of each site, to queue behind. */
   readonly #queues = new Map<string, Promise<void>>();
@@ -54,6 +52,7 @@ export class Agent {
   constructor(io: Io, options: AgentOptions) {
     this.#io = io;
     this.#options = options;
+    this.#source = new AssignmentSource(io, options.control, options.signingKey);
     this.#spool = new Spool(io.disk, join(options.directory, "spool"));
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
   }
@@ -161,7 +160,7 @@ export class Agent {
   }
 
   async #prepare(site: string, job: string, notices: readonly AssignmentNotice[], signal: AbortSignal): Promise<FromNode> {
-    const assignments = await Promise.all(notices.map((notice) => this.#obtain(notice, signal)));
+    const assignments = await Promise.all(notices.map((notice) => this.#source.assignment(notice, signal)));
     const releases = this.#site(site, assignments[0]?.header.interpreter);
     for (const assignment of assignments) this.#check(assignment, releases.state, site);
     checkChain(assignments);
@@ -173,7 +172,7 @@ export class Agent {
       const report = () => void this.#report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
       const source = { control: this.#options.control, transports: notices[index]?.transports ?? [], report };
       await collect(this.#io, this.#options.kernel, assignment, pieces, source, signal);
-      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none") ? await this.#key(assignment.id, signal) : undefined;
+      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none") ? await this.#source.key(assignment.id, signal) : undefined;
       sections.push({ assignment, pieces, key });
     }
     const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
@@ -183,7 +182,7 @@ export class Agent {
   }
 
   async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {
-    const assignment = await this.#obtain(notice, signal);
+    const assignment = await this.#source.assignment(notice, signal);
     const { type, site } = assignment.header;
     const releases = this.#site(site);
     this.#check(assignment, releases.state, notice.site);
@@ -196,38 +195,6 @@ export class Agent {
   #check(assignment: Assignment, state: SiteState, site: string): void {
     if (assignment.header.site !== site) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `it is for site '${assignment.header.site}'` });
     checkAssignment(assignment, this.#options.node, state, this.#options.permissionFor(site), this.#io.clock.wallTime());
-  }
-
-  /** The assignment that a notice names; its signature is checked, and that it is the one named. */
-  async #obtain(notice: AssignmentNotice, signal: AbortSignal): Promise<Assignment> {
-    const sealed =
-      notice.sealed === undefined
-        ? await this.#get(linkPaths.buffer + notice.id, Math.min(notice.sizeBytes, largestBuffer), signal)
-        : Buffer.from(notice.sealed, "base64");
-    const assignment = openAssignment(sealed, this.#options.signingKey);
-    if (assignment.id !== notice.id) throw failure("DIST_ERR_ASSIGNMENT_HASH", { what: "command buffer" });
-    return assignment;
-  }
-
-  #key(id: string, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#get(linkPaths.key + id, 64, signal);
-  }
-
-  async #get(path: string, mostBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { control } = this.#options;
-    const answer = await this.#io.http.request(control, path, { signal });
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of answer.body) {
-      length += chunk.length;
-      if (length > mostBytes) break;
-      chunks.push(chunk);
-    }
-    if (answer.status !== 200 || length > mostBytes) {
-      const problem = answer.status === 200 ? `more than ${mostBytes} bytes` : `status ${answer.status}`;
-      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: control.id, problem });
-    }
-    return Buffer.concat(chunks);
   }
 
   async #report(message: FromNode): Promise<void> {

@@ -50,6 +50,8 @@ export class Releases {
   readonly #journal: Journal;
   #ledger: Ledger = followJournal([]);
   #damage: string | undefined;
+  /** After an error of the disk nobody knows what it holds, until a recovery has looked. */
+  #isUncertain = false;
 
   constructor(io: Io, settings: SiteSettings) {
     this.#io = io;
@@ -75,8 +77,26 @@ export class Releases {
     if (unfinished !== undefined) this.#finish(unfinished, records);
     else this.#journal.rewrite(records);
     this.#ledger = followJournal(this.#journal.read());
-    this.#repoint();
+    // Also where they are right: a pointer moved just before a crash may not be durable.
+    this.#pointTo(this.#ledger.live, this.#ledger.backup);
     this.#damage = this.#lookAtLive();
+    this.#isUncertain = false;
+  }
+
+  /** Changes journal or pointers. If that fails the site is recovered: at once, or before its next change. */
+  #change(act: () => void): void {
+    if (this.#isUncertain) this.recover();
+    try {
+      act();
+    } catch (error) {
+      this.#isUncertain = true;
+      try {
+        this.recover();
+      } catch (problem) {
+        this.#damage = `it could not be recovered: ${(problem as Error).message}`;
+      }
+      throw error;
+    }
   }
 
   /** Tells who serves the site, if that was cut off. */
@@ -92,6 +112,7 @@ export class Releases {
   async prepare(sections: readonly Assignment[], open: OpenContent, signal: AbortSignal): Promise<SiteState> {
     const first = sections[0];
     if (first === undefined) throw new RangeError("no sections");
+    if (this.#isUncertain) this.recover();
     const { serial, version, result } = first.header;
     if (this.#ledger.releases.has(serial)) return this.state;
     const { base, manifest: before } = this.#base(first);
@@ -125,7 +146,7 @@ export class Releases {
     // Web servers run as somebody else and must get in.
     makeDirectories(disk, this.#path("releases"), 0o755);
     makeDirectories(disk, this.#path(".dst/manifests"));
-    for (const leftover of [building, final]) removeTree(this.#io.disk, leftover);
+    for (const leftover of [building, final]) removeTree(disk, leftover);
     disk.makeDirectory(building, 0o755);
     try {
       const base = plan.base === undefined ? {} : { base: { directory: this.#releasePath(plan.base), entries: () => plan.before } };
@@ -139,7 +160,7 @@ export class Releases {
       this.#writeManifest(name, plan.after);
       interpreter.seal(building, final, this.#io);
     } catch (error) {
-      removeTree(this.#io.disk, building);
+      for (const unfinished of [building, final]) removeTree(disk, unfinished);
       // The data was checked piece by piece, so a wrong file means that what it was made from is not what it was.
       if (plan.base !== undefined && isFailure(error, "DIST_ERR_ASSIGNMENT_HASH")) this.#damage = error.message;
       throw error;
@@ -166,12 +187,14 @@ export class Releases {
    * Carried out twice it does nothing the second time.
    */
   async switchTo({ header }: Assignment, signal: AbortSignal): Promise<SiteState> {
+    if (this.#isUncertain) this.recover();
     const { live } = this.#ledger;
     const target = this.#find(header.result, header.version);
     const isSame = live?.tree === header.result && live.version === header.version;
     // A newer release of the same tree was made because the live one is damaged.
     if (isSame && (target === undefined || target.serial <= live.serial)) {
       if (this.#ledger.lastSerial < header.serial) this.#record({ serial: header.serial, to: live, ...this.#backup() });
+      await this.serveAgain(signal);
       return this.state;
     }
     if (target === undefined) {
@@ -199,6 +222,7 @@ export class Releases {
 
   /** Takes the site off this node: first nothing is live any more, then releases are deleted. The journal stays, so that no old order is followed. */
   remove({ header }: Assignment): SiteState {
+    if (this.#isUncertain) this.recover();
     const { live } = this.#ledger;
     this.#record({ serial: header.serial, ...(live === undefined ? {} : { from: live }) });
     this.collect();
@@ -237,9 +261,11 @@ export class Releases {
     records.push({ type: "switching", serial: lastSerial, ...(live === undefined ? {} : { to: live }), ...(backup === undefined ? {} : { backup }) });
     records.push({ type: "switched", serial: lastSerial });
     if (unserved === undefined) records.push({ type: "served", serial: lastSerial });
-    this.#journal.rewrite(records);
-    this.#ledger = followJournal(records);
-    for (const serial of gone) this.#deleteRelease(releaseName(serial));
+    this.#change(() => {
+      this.#journal.rewrite(records);
+      this.#ledger = followJournal(records);
+      for (const serial of gone) this.#deleteRelease(releaseName(serial));
+    });
   }
 
   /** What a release holds. */
@@ -253,9 +279,12 @@ export class Releases {
   #record(order: Omit<Extract<JournalRecord, { type: "switching" }>, "type">): void {
     makeDirectories(this.#io.disk, this.#settings.directory, 0o755);
     makeDirectories(this.#io.disk, this.#path(".dst"));
-    this.#append({ type: "switching", ...order });
-    this.#pointTo(order.to, order.backup);
-    this.#append({ type: "switched", serial: order.serial });
+    this.#change(() => {
+      this.#journal.append({ type: "switching", ...order });
+      this.#pointTo(order.to, order.backup);
+      this.#journal.append({ type: "switched", serial: order.serial });
+      this.#ledger = followJournal(this.#journal.read());
+    });
   }
 
   #pointTo(live: ReleaseState | undefined, backup: ReleaseState | undefined): void {
@@ -283,16 +312,6 @@ export class Releases {
     else this.#journal.rewrite(records.filter((record) => record !== unfinished));
   }
 
-  /** The pointers follow the journal. */
-  #repoint(): void {
-    const { interpreter, directory } = this.#settings;
-    const { live, backup } = this.#ledger;
-    const right =
-      interpreter.pointed(directory, "live", this.#io) === pointerTo(live) &&
-      interpreter.pointed(directory, "backup", this.#io) === pointerTo(backup);
-    if (!right) this.#pointTo(live, backup);
-  }
-
   #lookAtLive(): string | undefined {
     const { live } = this.#ledger;
     if (live === undefined) return undefined;
@@ -318,8 +337,10 @@ export class Releases {
   }
 
   #append(record: JournalRecord): void {
-    this.#journal.append(record);
-    this.#ledger = followJournal(this.#journal.read());
+    this.#change(() => {
+      this.#journal.append(record);
+      this.#ledger = followJournal(this.#journal.read());
+    });
   }
 
   #backup(): { backup?: ReleaseState } {

@@ -68,8 +68,7 @@ export class Client {
       response = await fetch(this.#url + path, { ...init, headers });
     } catch (error) {
       if (init.signal?.aborted === true) throw error;
-      const problem = ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message;
-      throw failure("DIST_ERR_API_UNREACHABLE", { url: this.#url, problem }, { cause: error });
+      throw this.#unreachable(error);
     }
     if (!response.ok) throw await refusalIn(response);
     return response;
@@ -78,7 +77,21 @@ export class Client {
   /** Events from now on; the first comes after control has begun to send. Ends with the signal. */
   async events(signal: AbortSignal): Promise<AsyncIterable<ControlEvent>> {
     const response = await this.#fetch("/v1/events", { signal });
-    return eventsIn(response);
+    return this.#whole(eventsIn(response), signal);
+  }
+
+  /** The same events; that control went away is said as it is everywhere. */
+  async *#whole(events: AsyncIterable<ControlEvent>, signal: AbortSignal): AsyncIterable<ControlEvent> {
+    try {
+      yield* events;
+    } catch (error) {
+      throw signal.aborted ? error : this.#unreachable(error);
+    }
+  }
+
+  #unreachable(error: unknown): Error {
+    const problem = ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message;
+    return failure("DIST_ERR_API_UNREACHABLE", { url: this.#url, problem }, { cause: error });
   }
 }
 

@@ -24,7 +24,7 @@ export async function followJob(client: Client, ask: () => Promise<Job>, termina
     const events = await client.events(AbortSignal.any([signal, watching.signal]));
     const { id, phase } = await ask();
     // Who says "commit" to a job that holds does not wait for it to hold.
-    const isOver = (job: Pick<Job, "state" | "phase">) => isEnded(job) || (job.phase === "holding" && phase !== "holding");
+    const isOver = (job: { readonly state: string; readonly phase: string }) => isEnded(job) || (job.phase === "holding" && phase !== "holding");
     const nodes = await client.get<{ id: string; name: string }[]>("/v1/nodes", signal);
     using bars = new JobBars(terminal, new Map(nodes.map(({ id: node, name }) => [node, name])));
     const detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
@@ -32,7 +32,7 @@ export async function followJob(client: Client, ask: () => Promise<Job>, termina
     for await (const event of events) {
       if (!("job" in event) || event.job !== id) continue;
       if (event.type === "progress") bars.update(event.what, event.node, event.done, event.total);
-      if (event.type === "job" && isOver(event as Pick<Job, "state" | "phase">)) break;
+      if (event.type === "job" && isOver(event)) break;
     }
     return await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
   } finally {
@@ -40,7 +40,7 @@ export async function followJob(client: Client, ask: () => Promise<Job>, termina
   }
 }
 
-function isEnded({ state }: Pick<Job, "state">): boolean {
+function isEnded({ state }: { readonly state: string }): boolean {
   return state !== "queued" && state !== "running";
 }
 

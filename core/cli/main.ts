@@ -9,6 +9,7 @@ import { control } from "./control.ts";
 import { demo } from "./demo.ts";
 import { exportCommand } from "./export.ts";
 import { jobs } from "./jobs.ts";
+import { newCommand } from "./new.ts";
 import { nodes } from "./nodes.ts";
 import { plugins } from "./plugins.ts";
 import { loadPluginCommands } from "./plugin-commands.ts";
@@ -25,7 +26,7 @@ const program = {
   name: "distributary",
   version: packageJson.version,
   about: packageJson.description,
-  commands: [demo, publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins],
+  commands: [demo, publish, commit, rollback, checkpoint, restore, remove, status, jobs, nodes, apply, exportCommand, check, control, agent, token, plugins, newCommand],
   moreCommands: loadPluginCommands,
 };
 

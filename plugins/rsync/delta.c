@@ -11,6 +11,7 @@ enum {
   HASHED = 24,          // bytes a sample is found by
   SHORTEST = 16,        // a match
   STRONG = 64,          // a match that ends the search
+  NEAR = 65536,         // a match farther from the diagonal has to be strong: short ones do not pay
   AHEAD = 48,           // how far to look for something better than a shorter one
   CLOSE = 16,           // a gap that is not worth an index, if both sides go on alike
   IN_PLACE = 32,        // nor is one that so many times its length follows, alike
@@ -168,6 +169,7 @@ INLINE void consider(struct match *best, u32 x, u32 p, u32 surplus) {
   u32 back = backward(target + x, base + p, min(x - at, p));
   length += back;
   if (best->length && length < best->length + surplus) return;
+  if (length < STRONG && (u32)(d - diagonal + NEAR) > 2 * NEAR) return;
   best->start = x - back, best->length = length, best->diagonal = d;
   best->until = length >= STRONG ? 0 : min(best->until, x + AHEAD);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Disk, OpenFile } from "../io.ts";
 
+/** A disk to test, and an empty directory on it. */
 export interface DiskSubject {
   readonly disk: Disk;
   /** Absolute path of an empty directory on it. */

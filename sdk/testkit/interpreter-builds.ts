@@ -163,6 +163,7 @@ async function checkBuild(subject: InterpreterSubject, base: Tree, changes: read
   assert.deepEqual(site.rest(), before, "the base or something outside was changed");
 }
 
+/** Releases are exactly what the commands say. */
 export const buildCases: Case<InterpreterSubject>[] = [
   ...assignments.map(([title, changes]): Case<InterpreterSubject> => ({
     title,

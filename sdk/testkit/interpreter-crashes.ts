@@ -88,6 +88,7 @@ async function sealed(create: () => InterpreterSubject): Promise<TrialSite<SimDi
 const live = "releases/1";
 const next = "releases/2";
 
+/** Nothing is lost when an operation fails, the program ends or the power goes, at any moment. */
 export const crashCases: Case<InterpreterSubject>[] = [
   {
     title: "makes the same release again after being killed at any point",

@@ -141,6 +141,7 @@ const assignments: readonly (readonly [string, readonly (readonly Change[])[]])[
   ["commands that it does not know", [[{ kind: "x-unheard-of", parameters: {} }]]],
 ];
 
+/** Commands that lead out of the release, or make no sense, are refused before anything is written. */
 export const hostileCases: Case<InterpreterSubject>[] = [
   ...assignments.map(([title, hostile]): Case<InterpreterSubject> => ({
     title: `refuses ${title}, and touches nothing outside`,

@@ -7,6 +7,7 @@ import { simIo } from "./sim/io.ts";
 import { entriesOf, plantTree, readTree, workOf } from "./tree-model.ts";
 import type { Change, Leaf, Tree } from "./tree-model.ts";
 
+/** An interpreter to test, and where; on a simulated disk if `place` is absent. */
 export interface InterpreterSubject {
   readonly interpreter: Interpreter;
   /** Where to build, besides the simulated disk that crashes need: an empty directory. */
@@ -127,6 +128,7 @@ export function trialSite({ interpreter, place }: InterpreterSubject, base: Tree
   return new TrialSite(interpreter, place.disk, place.root, possible).plant();
 }
 
+/** Makes an empty site on a simulated disk. */
 export function simulatedSite(
   { interpreter }: InterpreterSubject,
   base: Tree,

@@ -40,7 +40,7 @@ describe("a control whose PostgreSQL server stops and comes back", () => {
     await client.connect();
     data = (await client.query<{ data_directory: string }>("show data_directory")).rows[0]?.data_directory ?? "";
     await client.end();
-    deployment = await Deployment.create({ databaseUrl: server.url, groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web" } } });
+    deployment = await Deployment.create({ databaseUrl: server.url, groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web", policy: { retry: "1s" } } } });
     await deployment.startAll("a");
     mixedTree(deployment.staging("www"), "before");
     expect((await deployment.run("publish", "www")).code).toBe(0);

@@ -60,9 +60,11 @@ describe("control that is killed during a publish", () => {
     deployment.declare({ plugins: [{ use: halt, options: { at } }] });
     const control = await deployment.startControl();
     mixedTree(deployment.staging("www"), at);
-    const { id } = await deployment.api<Job>("POST", "/v1/jobs", { kind: "publish", site: "www" });
+    const watching = deployment.run("publish", "www");
     await control.says("halted", { moment: at });
+    const [{ id } = { id: "" }] = await deployment.api<Job[]>("GET", "/v1/jobs?limit=1");
     await control.kill("SIGKILL");
+    expect(await watching).toMatchObject(at === "groupSwitched" ? {} : { code: 4, errors: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string });
     deployment.declare({ plugins: [halt] });
     const again = await deployment.startControl();
     if (at !== "groupSwitched") await again.says("job ended", { job: id });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { DistributaryError, failure } from "distributary/sdk";
 import type { JobEnd } from "distributary/sdk";
 import { parseDuration } from "../../../config/units.ts";
+import { describeError } from "./describe-error.ts";
 import { JobRecord } from "./job-record.ts";
 import { toJob, viewOf } from "./job.ts";
 import type { Job, JobKind, JobParams } from "./job.ts";
@@ -114,7 +115,7 @@ export class Jobs {
   }
 
   #background(work: Promise<void>): void {
-    const logged = work.catch((error: unknown) => this.#parts.log.error({ error: describe(error) }, "a job could not go on"));
+    const logged = work.catch((error: unknown) => this.#parts.log.error({ error: describeError(error) }, "a job could not go on"));
     this.#work.add(logged);
     void logged.finally(() => this.#work.delete(logged));
   }
@@ -143,9 +144,9 @@ export class Jobs {
       await this.#whenStored(() => this.#end(record, outcome.state, outcome.reason));
     } catch (error) {
       if (this.#stopping) return;
-      this.#parts.log.warn({ job: record.job.id, error: describe(error) }, "job failed");
+      this.#parts.log.warn({ job: record.job.id, error: describeError(error) }, "job failed");
       const isRetryable = error instanceof DistributaryError && error.retryable;
-      await this.#whenStored(() => this.#end(record, isRetryable ? "deferred" : "failed", describe(error)));
+      await this.#whenStored(() => this.#end(record, isRetryable ? "deferred" : "failed", describeError(error)));
     } finally {
       this.#running.delete(site);
     }
@@ -161,7 +162,7 @@ export class Jobs {
         return await action();
       } catch (error) {
         if (!(error instanceof DistributaryError && error.retryable)) throw error;
-        log.warn({ error: describe(error) }, "the database is away, tried again in a second");
+        log.warn({ error: describeError(error) }, "the database is away, tried again in a second");
         await clock.until(clock.now() + 1_000);
       }
     }
@@ -186,7 +187,7 @@ export class Jobs {
     const { hooks } = this.#parts.kernel();
     const signal = AbortSignal.timeout(60_000);
     for (const hook of state === "done" ? [hooks.groupSwitched, hooks.jobEnded] : [hooks.jobEnded]) {
-      await hook.promise(end, signal).catch((error: unknown) => this.#parts.log.error({ job: job.id, error: describe(error) }, "a plugin failed"));
+      await hook.promise(end, signal).catch((error: unknown) => this.#parts.log.error({ job: job.id, error: describeError(error) }, "a plugin failed"));
     }
   }
 
@@ -225,9 +226,4 @@ export class Jobs {
     const waiting = await this.#parts.db.selectFrom("job").select("id").where("site", "=", site).where("state", "=", "queued").executeTakeFirst();
     return waiting !== undefined;
   }
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof DistributaryError)) return error instanceof Error ? error.message : String(error);
-  return `${error.code}: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`;
 }

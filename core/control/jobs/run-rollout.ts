@@ -5,6 +5,7 @@ import type { RolloutEffect, RolloutEnd, RolloutEvent, RolloutPolicy } from "../
 import { drive } from "../../runtime/drive.ts";
 import type { Issued } from "../assignments.ts";
 import type { Answer } from "../node-hub.ts";
+import { describeError } from "./describe-error.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobParts } from "./parts.ts";
 import type { NodeUpdate } from "./prepare-update.ts";
@@ -167,7 +168,7 @@ export class RunningRollout {
       this.#commit = await this.#order.order(nodes);
       this.#send({ type: "ordered" });
     } catch (error) {
-      this.#send({ type: "refused", reason: (error as Error).message });
+      this.#send({ type: "refused", reason: describeError(error) });
     }
   }
 

@@ -11,6 +11,7 @@ import { isSameFile, renameTouches } from "./rename.ts";
 import { SimFile } from "./sim-file.ts";
 import { nameOf, Volume } from "./volume.ts";
 
+/** What a simulated disk can do, and how it fails. */
 export interface SimDiskOptions {
   readonly capacityBytes?: number;
   /** Whether modes hold nobody back, as with root. */

@@ -1,10 +1,12 @@
 import type { Inode } from "./inode.ts";
 
+/** A name in a directory, which is known by its number. */
 export interface NameOf {
   readonly directory: number;
   readonly name: string;
 }
 
+/** What `chmod`, `chown` and `setMtime` change. */
 export type Attributes = Partial<Pick<Inode, "mode" | "uid" | "gid" | "mtimeMs">>;
 
 /** The ways in which a file system changes. Each is made whole or not at all, except that a write may be torn. */
@@ -25,6 +27,7 @@ export type Operation =
     }
   | { readonly kind: "attributes"; readonly inode: number; readonly attributes: Attributes; readonly timeMs: number };
 
+/** The number of the root directory. */
 export const rootNumber = 1;
 
 /** The state of a simulated file system; changed by operations only, so that it can be made with some left out. */

@@ -40,6 +40,7 @@ export function newInode(number: number, type: Inode["type"], device: number, ti
   };
 }
 
+/** What `stat` says of it. */
 export function statOf(inode: Inode): FileStat {
   const { type, mode, mtimeMs, ctimeMs, uid, gid, device, links, number } = inode;
   const sizeBytes = type === "symlink" ? nameBytes(inode.target).length : inode.sizeBytes;

@@ -103,6 +103,7 @@ export class Volume {
   }
 }
 
+/** The same name, with its directory's number. */
 export function nameOf({ directory, name }: Place): NameOf {
   return { directory: directory.number, name };
 }

@@ -151,7 +151,7 @@ export class CrashLoop {
     again.releases.recover();
     assert.deepEqual(withoutTimes(disk), left, "recovering twice changes more");
     assert.deepEqual(again.releases.state, state, "recovering twice comes to another state");
-    for (const lost of losses(disk, 1)) assert.equal(seen(lost), seen(disk), "what was recovered is not durable");
+    for (const lost of losses(disk, 3)) assert.equal(seen(lost), seen(disk), "what was recovered is not durable");
     if (isAcknowledged) await acknowledged?.(again);
     await this.#publishNext(again, again.releases.state.live?.version ?? 0);
   }

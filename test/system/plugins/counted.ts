@@ -25,7 +25,7 @@ export default definePlugin({
           async request(peer, path, options) {
             if (haltAfter > 0 && stored >= haltAfter) {
               log.info({ stored }, "transfer halted");
-              await new Promise<void>(() => {});
+              await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
             }
             log.info({ piece: Number(/(\d+)-\d+$/.exec(path)?.[1]) }, "asked for a piece");
             return io.http.request(peer, path, options);
