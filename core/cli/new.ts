@@ -27,7 +27,8 @@ export const newCommand = defineCommand({
     const folder = join(values.dir, `distributary-plugin-${name}`);
     if (existsSync(folder)) throw usage(`'${printable(folder)}' is there already; nothing was changed`);
     write(folder, name);
-    for (const line of nextSteps(name, relative(process.cwd(), folder))) print(line);
+    const near = relative(process.cwd(), folder);
+    for (const line of nextSteps(name, near.startsWith("..") ? folder : near)) print(line);
     return exitCodes.ok;
   },
 });
@@ -38,7 +39,7 @@ function usage(problem: string) {
 
 function refuseName(name: string): string | undefined {
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-    return `'${printable(name)}' is no name for a plugin: lower case letters, digits and single hyphens, like \`my-plugin\``;
+    return `'${printable(name)}' is no name; take lower case letters, digits and single hyphens, like \`my-plugin\``;
   }
   if (name.length > 60) return `'${name}' is longer than 60 letters`;
   return Object.hasOwn(builtInPlugins, name) ? `'${name}' is the name of a built-in plugin` : undefined;

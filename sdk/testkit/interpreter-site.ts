@@ -69,7 +69,7 @@ export class TrialSite<D extends Disk = Disk> {
     );
   }
 
-  async build(changes: readonly Change[], signal = new AbortController().signal): Promise<void> {
+  async build(changes: readonly Change[], signal: AbortSignal = new AbortController().signal): Promise<void> {
     await this.interpreter.build(this.work(changes), this.io, signal);
   }
 

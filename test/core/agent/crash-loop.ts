@@ -20,6 +20,12 @@ export interface Scenario {
   acknowledged?(trial: SiteTrial): Promise<unknown> | void;
 }
 
+interface CheckOptions {
+  readonly isAcknowledged?: boolean;
+  /** Whether the next version is published after it. */
+  readonly goesOn?: boolean;
+}
+
 /** Serials and versions of what comes next, whatever came before. */
 const nextSerial = 100;
 const nextVersion = 4;
@@ -29,6 +35,7 @@ export class CrashLoop {
   readonly #scenario: Scenario;
   readonly #options: TrialOptions;
   readonly #start: SimDisk;
+  #label = "";
   /** How many crashes were looked at. */
   count = 0;
 
@@ -40,31 +47,35 @@ export class CrashLoop {
 
   static async prepare(scenario: Scenario, disk: SimDisk, options: TrialOptions = {}): Promise<CrashLoop> {
     await scenario.begin(new SiteTrial(disk));
+    new SiteTrial(disk).releases.recover();
     disk.syncTree("/");
     return new CrashLoop(scenario, options, disk);
   }
 
   /** Once unharmed, and then power lost. */
   async checkAcknowledged(): Promise<void> {
-    const trial = this.#trial(this.#start.afterKill());
+    const trial = this.#begun();
     await this.#scenario.act(trial);
-    for (const disk of losses(trial.disk, 24)) await this.#check(disk, true);
+    this.#label = "acknowledged";
+    for (const disk of losses(trial.disk, 24)) await this.#check(disk, { isAcknowledged: true });
   }
 
-  /** Killed, or without power, before and after every operation, and then recovered. */
+  /** Killed, or without power, at every operation, and then recovered. */
   async checkCrashes(): Promise<void> {
-    for await (const killed of this.#everyKill((trial) => this.#scenario.act(trial), this.#start)) {
-      for (const disk of [killed.afterKill(), ...losses(killed, 7)]) await this.#check(disk, false);
+    for await (const killed of this.#everyAct()) {
+      for (const disk of [killed.afterKill(), ...losses(killed, 7)]) await this.#check(disk);
     }
   }
 
   /** The same, and the recovery killed, or without power, at every operation too. */
   async checkRecoveryCrashes(): Promise<void> {
     const recover = (trial: SiteTrial) => trial.releases.recover();
-    for await (const killed of this.#everyKill((trial) => this.#scenario.act(trial), this.#start)) {
-      for (const crashed of [killed.afterKill(), ...losses(killed, 2)]) {
-        for await (const again of this.#everyKill(recover, crashed)) {
-          for (const disk of [again.afterKill(), ...losses(again, 2)]) await this.#check(disk, false);
+    for await (const killed of this.#everyAct()) {
+      const label = this.#label;
+      for (const crashed of [killed.afterKill(), ...losses(killed, 1)]) {
+        for await (const again of this.#everyKill(() => this.#trial(crashed.afterKill()), recover)) {
+          this.#label = `${label}, its recovery ${this.#label}`;
+          for (const disk of [again.afterKill(), ...losses(again, 1)]) await this.#check(disk, { goesOn: false });
         }
       }
     }
@@ -74,13 +85,13 @@ export class CrashLoop {
   async checkErrors(fault: Exclude<DiskFault, "kill">): Promise<void> {
     for (const when of ["before", "after"] as const) {
       for (let count = 1; ; count += 1) {
-        const trial = this.#trial(this.#start.afterKill());
-        trial.releases.recover();
+        const trial = this.#begun();
         const planned = trial.disk.operations + count;
         trial.disk.failAt(count, fault, when);
         const error = await failureOf(() => this.#scenario.act(trial));
         if (trial.disk.operations < planned) break;
-        await this.#labelled(`${fault} ${when} operation ${count}`, () => this.#checkAfterError(trial, error));
+        this.#label = `${fault} ${when} operation ${count}`;
+        await this.#labelled(() => this.#checkAfterError(trial, error));
       }
     }
   }
@@ -92,6 +103,7 @@ export class CrashLoop {
     assert.ok(version === before || version === after, `version ${version} is live`);
     if (error === undefined) assert.equal(version, after, "it said that it was done");
     assert.equal(trial.releases.state.live?.version ?? 0, version, "its state does not say what is live");
+    for (const disk of losses(trial.disk, 2)) await this.#checkImage(disk, { isAcknowledged: error === undefined, goesOn: false });
     // What control does after a failure.
     const { prepared } = trial.releases.state;
     if (error !== undefined && prepared !== undefined) trial.releases.forget(prepared.serial);
@@ -99,43 +111,43 @@ export class CrashLoop {
     await this.#publishNext(trial, version);
   }
 
-  async *#everyKill(act: (trial: SiteTrial) => unknown, start: SimDisk): AsyncGenerator<SimDisk> {
-    for (const when of ["before", "after"] as const) {
-      for (let count = 1; ; count += 1) {
-        const trial = this.#trial(start.afterKill());
-        const planned = trial.disk.operations + count;
-        trial.disk.failAt(count, "kill", when);
-        const error = await failureOf(() => act(trial));
-        if (trial.disk.operations < planned) {
-          if (error !== undefined) throw error;
-          break;
-        }
-        assert.ok(error instanceof Killed, `it went on after it was killed: ${String(error)}`);
-        yield* this.#named(trial.disk, `killed ${when} operation ${count}`);
+  #everyAct(): AsyncGenerator<SimDisk> {
+    return this.#everyKill(
+      () => this.#begun(),
+      (trial) => this.#scenario.act(trial),
+    );
+  }
+
+  /** The disk of a program that was killed before its first operation, its second, and so on. */
+  async *#everyKill(create: () => SiteTrial, act: (trial: SiteTrial) => unknown): AsyncGenerator<SimDisk> {
+    for (let count = 1; ; count += 1) {
+      const trial = create();
+      const planned = trial.disk.operations + count;
+      trial.disk.failAt(count, "kill");
+      const error = await failureOf(() => act(trial));
+      if (trial.disk.operations < planned) {
+        if (error !== undefined) throw error;
+        return;
       }
+      assert.ok(error instanceof Killed, `it went on after it was killed: ${String(error)}`);
+      this.#label = `killed before operation ${count}`;
+      yield trial.disk;
     }
   }
 
-  *#named(disk: SimDisk, label: string): Generator<SimDisk> {
-    this.#label = label;
-    yield disk;
+  async #check(disk: SimDisk, how: CheckOptions = {}): Promise<void> {
+    await this.#labelled(() => this.#checkImage(disk, how));
   }
 
-  #label = "";
-
-  async #check(disk: SimDisk, isAcknowledged: boolean): Promise<void> {
-    await this.#labelled(isAcknowledged ? "acknowledged, power lost" : this.#label, () => this.#checkImage(disk, isAcknowledged));
-  }
-
-  async #labelled(label: string, check: () => Promise<void>): Promise<void> {
+  async #labelled(check: () => Promise<void>): Promise<void> {
     try {
       await check();
     } catch (error) {
-      throw new Error(`${this.#scenario.title}; ${label}: ${(error as Error).message}`, { cause: error });
+      throw new Error(`${this.#scenario.title}; ${this.#label}: ${(error as Error).message}`, { cause: error });
     }
   }
 
-  async #checkImage(disk: SimDisk, isAcknowledged: boolean): Promise<void> {
+  async #checkImage(disk: SimDisk, { isAcknowledged = false, goesOn = true }: CheckOptions): Promise<void> {
     this.count += 1;
     const { before, after, acknowledged } = this.#scenario;
     const allowed = isAcknowledged ? [after] : [before, after];
@@ -153,7 +165,7 @@ export class CrashLoop {
     assert.deepEqual(again.releases.state, state, "recovering twice comes to another state");
     for (const lost of losses(disk, 3)) assert.equal(seen(lost), seen(disk), "what was recovered is not durable");
     if (isAcknowledged) await acknowledged?.(again);
-    await this.#publishNext(again, again.releases.state.live?.version ?? 0);
+    if (goesOn) await this.#publishNext(again, again.releases.state.live?.version ?? 0);
   }
 
   #checkRecovered({ disk, releases }: SiteTrial, allowed: readonly number[]): void {
@@ -174,10 +186,15 @@ export class CrashLoop {
     for (const disk of [trial.disk, ...losses(trial.disk, 1)]) assert.equal(seen(disk), nextVersion, "the next version is not durable");
   }
 
-  #trial(disk: SimDisk): SiteTrial {
-    const trial = new SiteTrial(disk, this.#options);
-    // As an agent does before it takes an order.
+  /** An agent that has started, at the beginning of the scenario. */
+  #begun(): SiteTrial {
+    const trial = this.#trial(this.#start.afterKill());
+    trial.releases.recover();
     return trial;
+  }
+
+  #trial(disk: SimDisk): SiteTrial {
+    return new SiteTrial(disk, this.#options);
   }
 }
 

@@ -19,7 +19,7 @@ export const scenarios: readonly Scenario[] = [
   {
     title: "preparing the next release",
     begin: (trial) => trial.publish(1, 1, 0),
-    act: (trial) => trial.releases.recover() ?? trial.prepare(2, 3, 1),
+    act: (trial) => trial.prepare(2, 3, 1),
     before: 1,
     after: 1,
     async acknowledged(trial) {
@@ -31,7 +31,7 @@ export const scenarios: readonly Scenario[] = [
   {
     title: "the first commit",
     begin: (trial) => trial.prepare(1, 1, 0),
-    act: (trial) => trial.releases.recover() ?? trial.switchTo(1, 2),
+    act: (trial) => trial.switchTo(1, 2),
     before: 0,
     after: 1,
     acknowledged: (trial) => assert.equal(trial.releases.state.lastSerial, 2),
@@ -42,7 +42,7 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(1, 1, 0);
       await trial.prepare(2, 3, 1);
     },
-    act: (trial) => trial.releases.recover() ?? trial.switchTo(2, 4),
+    act: (trial) => trial.switchTo(2, 4),
     before: 1,
     after: 2,
     acknowledged(trial) {
@@ -57,7 +57,7 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(2, 3, 1);
       await trial.prepare(3, 5, 2);
     },
-    act: (trial) => trial.releases.recover() ?? trial.switchTo(3, 6),
+    act: (trial) => trial.switchTo(3, 6),
     before: 2,
     after: 3,
     acknowledged: (trial) => assert.equal(seen(trial.disk, "backup"), 2),
@@ -68,7 +68,7 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(1, 1, 0);
       await trial.publish(2, 3, 1);
     },
-    act: (trial) => trial.releases.recover() ?? trial.switchTo(1, 5, "rollback"),
+    act: (trial) => trial.switchTo(1, 5, "rollback"),
     before: 2,
     after: 1,
     acknowledged: (trial) => assert.equal(trial.releases.state.lastSerial, 5),
@@ -79,7 +79,7 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(1, 1, 0);
       await trial.publish(2, 3, 1);
     },
-    act: (trial) => trial.releases.recover() ?? trial.remove(5),
+    act: (trial) => trial.remove(5),
     before: 2,
     after: 0,
     acknowledged: (trial) => assert.equal(trial.releases.state.lastSerial, 5),
@@ -90,7 +90,7 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(1, 1, 0);
       await trial.prepare(2, 3, 1);
     },
-    act: (trial) => trial.releases.recover() ?? trial.releases.forget(3),
+    act: (trial) => trial.releases.forget(3),
     before: 1,
     after: 1,
     acknowledged: (trial) => assert.equal(trial.releases.state.prepared, undefined),

@@ -72,6 +72,7 @@ function assignment(header: Partial<Header> & Pick<Header, "type" | "serial" | "
     expiresAt: 1,
     audience: { group: "web", nodes: ["n1"] },
     interpreter: "native",
+    keepReleases: 2,
     diskBytes: 0,
     data: noData,
     parts: [],

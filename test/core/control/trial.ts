@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { readConfig } from "../../../config/load.ts";
 import { runAgent } from "../../../core/agent/run-agent.ts";
 import type { PluginUse } from "../../../core/kernel/loader.ts";
-import type { JobRequest } from "../../../core/control/control.ts";
+import type { JobRequest } from "../../../core/control/jobs/job-request.ts";
 import type { ControlEvent } from "../../../core/control/events.ts";
 import type { Job } from "../../../core/control/jobs/job.ts";
 import { runControl } from "../../../core/control/run-control.ts";

@@ -1,0 +1,247 @@
+import { describe, expect, it } from "vitest";
+import { failure } from "../../../sdk/index.ts";
+import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
+import { writeFile } from "../../../sdk/testkit/disk-subject.ts";
+import { emptyDisk, hashOfVersion, manifestOf, overlay, seen, site, SiteTrial, treeOf, updateTo } from "./site-trial.ts";
+import type { TrialOptions } from "./site-trial.ts";
+
+const signal = new AbortController().signal;
+
+async function published(options: TrialOptions = {}): Promise<SiteTrial> {
+  const trial = new SiteTrial(emptyDisk(), options);
+  await trial.publish(1, 1, 0);
+  await trial.publish(2, 3, 1);
+  return trial;
+}
+
+/** The same site under an agent that was started again. */
+function restarted({ disk }: SiteTrial, options: TrialOptions = {}): SiteTrial {
+  const trial = new SiteTrial(disk.afterKill(), options);
+  trial.releases.recover();
+  return trial;
+}
+
+describe("a site on a node", () => {
+  it("has nothing at first, and makes nothing by looking", () => {
+    const trial = new SiteTrial(emptyDisk());
+    trial.releases.recover();
+    expect(trial.releases.state).toEqual({ site: "shop", lastSerial: 0 });
+    expect(trial.disk.list("/srv")).toEqual([]);
+  });
+
+  it("holds a prepared release beside what is live, which stays as it is", async () => {
+    const trial = new SiteTrial(emptyDisk());
+    await trial.publish(1, 1, 0);
+    const state = await trial.prepare(2, 3, 1);
+    expect(state).toMatchObject({ live: { version: 1, serial: 1 }, prepared: { version: 2, serial: 3 }, lastSerial: 3 });
+    expect(seen(trial.disk)).toBe(1);
+  });
+
+  it("switches to what is prepared, and keeps what was live as the backup", async () => {
+    const { disk, releases } = await published();
+    expect(releases.state).toMatchObject({ live: { version: 2, tree: hashOfVersion(2) }, backup: { version: 1 }, lastSerial: 4 });
+    expect(releases.state.prepared).toBeUndefined();
+    expect([seen(disk), seen(disk, "backup")]).toEqual([2, 1]);
+  });
+
+  it("shares the files that did not change with the release before", async () => {
+    const { disk } = await published();
+    const [one, two] = ["0000000001", "0000000003"].map((name) => disk.stat(`${site}/releases/${name}/assets/logo-\udcff.svg`));
+    expect(two?.inode).toBe(one?.inode);
+  });
+
+  it("does nothing twice", async () => {
+    const trial = await published();
+    await trial.prepare(3, 5, 2);
+    const operations = trial.disk.operations;
+    const prepared = await trial.prepare(3, 5, 2);
+    expect(trial.disk.operations).toBe(operations);
+    const switched = await trial.switchTo(3, 6);
+    const after = trial.disk.operations;
+    expect(await trial.switchTo(3, 6)).toEqual(switched);
+    expect(trial.disk.operations).toBe(after);
+    expect(prepared.prepared?.version).toBe(3);
+  });
+
+  it("notes the serial of an order that changes nothing, so that no older one is followed", async () => {
+    const trial = await published();
+    await trial.switchTo(2, 9);
+    expect(restarted(trial).releases.state.lastSerial).toBe(9);
+  });
+
+  it("goes back to the version before, byte by byte, and forward again", async () => {
+    const trial = await published();
+    await trial.switchTo(1, 5, "rollback");
+    expect([seen(trial.disk), seen(trial.disk, "backup")]).toEqual([1, 2]);
+    await trial.switchTo(2, 6, "rollback");
+    expect([seen(trial.disk), seen(trial.disk, "backup")]).toEqual([2, 1]);
+  });
+
+  it("can be taken away, and published again", async () => {
+    const trial = await published();
+    expect(trial.remove(5).live).toBeUndefined();
+    expect(trial.disk.list(`${site}/releases`)).toEqual([]);
+    expect(trial.disk.list(site).sort()).toEqual([".dst", "releases"]);
+    const again = restarted(trial);
+    expect(again.releases.state).toEqual({ site: "shop", lastSerial: 5 });
+    await again.publish(3, 6, 0);
+    expect(seen(again.disk)).toBe(3);
+  });
+
+  it("deletes a prepared release that is not to be committed, and nothing else", async () => {
+    const trial = await published();
+    await trial.prepare(3, 5, 2);
+    for (const serial of [1, 3, 77]) trial.releases.forget(serial);
+    expect(trial.releases.state).toMatchObject({ live: { version: 2 }, backup: { version: 1 }, prepared: { version: 3 } });
+    trial.releases.forget(5);
+    expect(trial.disk.list(`${site}/releases`)).toEqual(["0000000001", "0000000003"]);
+    expect(restarted(trial).releases.state.prepared).toBeUndefined();
+  });
+
+  it.for([
+    [2, ["0000000005", "0000000007"]],
+    [3, ["0000000003", "0000000005", "0000000007"]],
+  ] as const)("keeps %i releases", async ([keepReleases, kept]) => {
+    const trial = new SiteTrial(emptyDisk(), { keepReleases });
+    for (const version of [1, 2, 3, 4]) await trial.publish(version, version * 2 - 1, version - 1);
+    expect(trial.disk.list(`${site}/releases`)).toEqual(kept);
+    expect(trial.disk.list(`${site}/.dst/manifests`)).toEqual(kept);
+  });
+});
+
+describe("an update that cannot be made", () => {
+  const refused = async (trial: SiteTrial, act: () => Promise<unknown>, code: string) => {
+    const before = trial.disk.list(`${site}/releases`);
+    await expect(act()).rejects.toMatchObject({ code });
+    expect(trial.disk.list(`${site}/releases`)).toEqual(before);
+    expect(seen(trial.disk)).toBe(2);
+    await trial.publish(3, 50, 2);
+    expect(seen(trial.disk)).toBe(3);
+  };
+
+  it("is refused if it starts from what is not here", async () => {
+    const trial = await published();
+    await refused(trial, () => trial.prepare(4, 5, 3), "DIST_ERR_ASSIGNMENT_BASE");
+  });
+
+  it("is refused if a switch names what is not here", async () => {
+    const trial = await published();
+    await refused(trial, () => trial.switchTo(4, 5), "DIST_ERR_ASSIGNMENT_BASE");
+  });
+
+  it("leaves nothing behind when it is told to stop", async () => {
+    const trial = await published();
+    const stopped = AbortSignal.abort(failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: "it stops" }));
+    const open = () => ({ read: () => [], [Symbol.dispose]: () => {} });
+    await refused(trial, () => trial.releases.prepare([updateTo(3, 5, 2)], open, stopped), "DIST_ERR_TRANSFER_BROKEN");
+  });
+
+  it("is refused if the files are not what was signed", async () => {
+    const trial = await published();
+    const open = () => ({ read: () => [Buffer.from("something else")], [Symbol.dispose]: () => {} });
+    await refused(trial, () => trial.releases.prepare([updateTo(3, 5, 2)], open, signal), "DIST_ERR_ASSIGNMENT_RESULT");
+  });
+});
+
+describe("a live release that somebody changed", () => {
+  const path = `${site}/releases/0000000003/index.html`;
+
+  it("is noticed when the agent starts, and is no base any more", async () => {
+    const trial = await published();
+    trial.disk.unlink(path);
+    const again = restarted(trial);
+    expect(again.releases.state.damage).toContain("index.html");
+    await expect(again.prepare(3, 5, 2)).rejects.toMatchObject({ code: "DIST_ERR_ASSIGNMENT_BASE" });
+    await again.publish(3, 7, 0);
+    expect(seen(again.disk)).toBe(3);
+    expect(again.releases.state.damage).toBeUndefined();
+  });
+
+  it("is noticed when an update begins, though the agent did not start again", async () => {
+    const trial = await published();
+    trial.disk.unlink(path);
+    writeFile(trial.disk, path, "<h1>me!</h1>");
+    await expect(trial.prepare(3, 5, 2)).rejects.toMatchObject({ code: "DIST_ERR_ASSIGNMENT_BASE" });
+    expect(trial.releases.state.damage).toBeDefined();
+  });
+});
+
+describe("whoever serves the site", () => {
+  const record = () => {
+    const told: string[] = [];
+    return { told, options: { afterSwitch: async (release: string) => void told.push(release) } };
+  };
+
+  it("is told after each switch, and again only if that was cut off", async () => {
+    const { told, options } = record();
+    const trial = await published(options);
+    expect(told).toEqual([`${site}/releases/0000000001`, `${site}/releases/0000000003`]);
+    const again = restarted(trial, options);
+    await again.releases.serveAgain(signal);
+    expect(told).toHaveLength(2);
+  });
+
+  it("is told after a crash that came between the switch and that", async () => {
+    const { told, options } = record();
+    const trial = new SiteTrial(emptyDisk(), options);
+    await trial.prepare(1, 1, 0);
+    const cut = new SiteTrial(trial.disk, { afterSwitch: () => Promise.reject(new Error("the power goes")) });
+    cut.releases.recover();
+    await expect(cut.switchTo(1, 2)).rejects.toThrow("the power goes");
+    for (const disk of [cut.disk.afterKill(), cut.disk.afterPowerLoss("strict", new SimRandom(3))]) {
+      told.length = 0;
+      const again = new SiteTrial(disk, options);
+      again.releases.recover();
+      expect(again.releases.state.live?.version).toBe(1);
+      for (let times = 0; times < 2; times += 1) await again.releases.serveAgain(signal);
+      expect(told).toEqual([`${site}/releases/0000000001`]);
+    }
+  });
+
+  it("is told by the same order sent again, if it could not be told the first time", async () => {
+    let isDown = true;
+    const told: string[] = [];
+    const afterSwitch = async (release: string) => {
+      if (isDown) throw failure("DIST_ERR_SERVE_FAILED", { site: "shop", problem: "it is down" });
+      told.push(release);
+    };
+    const trial = new SiteTrial(emptyDisk(), { afterSwitch });
+    await trial.prepare(1, 1, 0);
+    await expect(trial.switchTo(1, 2)).rejects.toMatchObject({ code: "DIST_ERR_SERVE_FAILED" });
+    expect(trial.releases.state.live?.version).toBe(1);
+    isDown = false;
+    await trial.switchTo(1, 2);
+    expect(told).toEqual([`${site}/releases/0000000001`]);
+  });
+});
+
+describe("a disk that stays broken", () => {
+  it("is reported as damage, and the site goes on when it works again", async () => {
+    const trial = await published();
+    let isBroken = false;
+    const view: TrialOptions["view"] = (disk) =>
+      overlay(disk, {
+        rename(from, to) {
+          if (isBroken) throw Object.assign(new Error("EIO: rename"), { code: "EIO" });
+          disk.rename(from, to);
+        },
+      });
+    const broken = restarted(trial, { view });
+    await broken.prepare(3, 5, 2);
+    isBroken = true;
+    await expect(broken.switchTo(3, 6)).rejects.toMatchObject({ code: "EIO" });
+    expect(broken.releases.state.damage).toContain("could not be recovered");
+    expect(seen(broken.disk)).toBe(2);
+    await expect(broken.switchTo(3, 6)).rejects.toMatchObject({ code: "EIO" });
+    isBroken = false;
+    await broken.switchTo(3, 6);
+    expect(seen(broken.disk)).toBe(3);
+    expect(broken.releases.state.damage).toBeUndefined();
+  });
+});
+
+it("a release's manifest is the tree that was published", async () => {
+  const { releases } = await published();
+  const { live } = releases.state;
+  expect(live && releases.manifest(live)).toEqual(manifestOf(treeOf(2)));
+});
