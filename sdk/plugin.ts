@@ -49,9 +49,9 @@ export interface Plugin<Options extends ObjectSchema = ObjectSchema> {
   /** One sentence. */
   readonly description?: string;
   readonly stability?: "experimental" | "stable" | "deprecated";
-  /** Where it is set up; everywhere if absent. */
+  /** Where it is set up; everywhere if absent, as a plugin must be that provides something: control checks its names. */
   readonly roles?: readonly Role[];
-  /** Of `process.platform`; elsewhere it is shown as unusable. Any if absent. */
+  /** Of `process.platform`; elsewhere it is shown as unusable. Any if absent; a provider has `probe`. */
   readonly platforms?: readonly NodeJS.Platform[];
   readonly options?: Options;
   /** Rules between options: what is wrong, or undefined. */

@@ -1,5 +1,5 @@
-import { DistributaryError, failure } from "distributary/sdk";
-import type { Io, Peer } from "distributary/sdk";
+import { DistributaryError, failure, isFailure } from "distributary/sdk";
+import type { Io, Peer, PieceStore } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { SpooledPieces } from "./spool.ts";
@@ -29,7 +29,7 @@ export async function collect(
   signal: AbortSignal,
 ): Promise<void> {
   let reportedAt = io.clock.now();
-  const watched = watching(pieces, () => {
+  const watched = new WatchedPieces(pieces, () => {
     if (io.clock.now() - reportedAt < reportEveryMs) return;
     reportedAt = io.clock.now();
     report();
@@ -43,6 +43,8 @@ export async function collect(
       await transport.fetch(io, control, { from: 0, to: pieces.pieceCount }, watched, signal);
     } catch (error) {
       signal.throwIfAborted();
+      // A full disk does not become emptier by asking the peer again.
+      if (watched.trouble !== undefined) throw watched.trouble;
       const mayTryAgain = error instanceof DistributaryError && error.retryable && io.clock.wallTime() < header.expiresAt;
       if (!mayTryAgain) throw error;
       if (pieces.arrivedBytes > before) attempt = 0;
@@ -52,18 +54,37 @@ export async function collect(
   report();
 }
 
-/** The same store, telling after every piece. */
-function watching(pieces: SpooledPieces, arrived: () => void) {
-  return {
-    assignment: pieces.assignment,
-    sizeBytes: pieces.sizeBytes,
-    pieceBytes: pieces.pieceBytes,
-    pieceCount: pieces.pieceCount,
-    has: (index: number) => pieces.has(index),
-    read: (index: number) => pieces.read(index),
-    write(index: number, bytes: Uint8Array) {
-      pieces.write(index, bytes);
-      arrived();
-    },
-  };
+/** The same store, telling after every piece, and remembering what kept it from storing one. */
+class WatchedPieces implements PieceStore {
+  readonly assignment: string;
+  readonly sizeBytes: number;
+  readonly pieceBytes: number;
+  readonly pieceCount: number;
+  trouble: unknown;
+  readonly #pieces: SpooledPieces;
+  readonly #arrived: () => void;
+
+  constructor(pieces: SpooledPieces, arrived: () => void) {
+    this.#pieces = pieces;
+    this.#arrived = arrived;
+    ({ assignment: this.assignment, sizeBytes: this.sizeBytes, pieceBytes: this.pieceBytes, pieceCount: this.pieceCount } = pieces);
+  }
+
+  has(index: number): boolean {
+    return this.#pieces.has(index);
+  }
+
+  read(index: number): Uint8Array {
+    return this.#pieces.read(index);
+  }
+
+  write(index: number, bytes: Uint8Array): void {
+    try {
+      this.#pieces.write(index, bytes);
+    } catch (error) {
+      if (!isFailure(error, "DIST_ERR_TRANSFER_PIECE")) this.trouble = error;
+      throw error;
+    }
+    this.#arrived();
+  }
 }

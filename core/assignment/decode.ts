@@ -15,6 +15,8 @@ export const limits = {
   audienceNodes: 100_000,
   pieceBytes: [1 << 10, 64 << 20],
   parts: 1 << 20,
+  /** What a cipher may add to a block. */
+  sealBytes: 4096,
 } as const;
 
 const strict = { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, rejectDuplicateMapKeys: true } as const;
@@ -81,8 +83,9 @@ function* decodeCommands(sequence: Uint8Array): Iterable<Command> {
 function readHeader(value: unknown): Header {
   const map = new Fields(value, "header");
   const type = map.oneOf("type", ["update", "commit", "rollback", "remove"] as const);
-  const [index, count] = map.list("section").map((each) => whole(each, "section"));
-  demand(index !== undefined && count !== undefined && index >= 1 && index <= count, "its section is wrong");
+  const [index, count, ...more] = map.list("section").map((each) => whole(each, "section"));
+  demand(index !== undefined && count !== undefined && more.length === 0, "its section is wrong");
+  demand(index >= 1 && index <= count, "its section is wrong");
   const audience = new Fields(map.take("audience"), "audience");
   const previous = map.has("previous") ? new Fields(map.take("previous"), "previous") : undefined;
   const header: Header = {
@@ -139,7 +142,9 @@ function readPart(map: Fields): Part {
 function readBlock(value: unknown): readonly [number, boolean] {
   demand(Array.isArray(value) && value.length === 2 && typeof value[1] === "boolean", "a block is wrong");
   const [storedBytes, compressed] = value as [unknown, boolean];
-  return [whole(storedBytes, "block"), compressed];
+  const length = whole(storedBytes, "block");
+  demand(length <= blockBytes + limits.sealBytes, `a block of ${length} bytes`);
+  return [length, compressed];
 }
 
 /** Parts lie behind each other and fill the data exactly, so no byte is read twice or never. */

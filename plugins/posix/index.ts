@@ -6,7 +6,6 @@ export default definePlugin({
   api: 1,
   description: "Builds releases beside the live one on Linux and macOS and switches by a symbolic link.",
   stability: "stable",
-  roles: ["agent"],
   setup(host) {
     host.interpreters.add("posix", fileTree(rules));
   },

@@ -6,7 +6,6 @@ export default definePlugin({
   api: 1,
   description: "Builds releases beside the live one on Windows and switches by a file that names the live one.",
   stability: "experimental",
-  roles: ["agent"],
   setup(host) {
     host.interpreters.add("windows", fileTree(rules));
   },

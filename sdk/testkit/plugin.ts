@@ -47,6 +47,16 @@ export const pluginKit: Kit<PluginSubject> = {
       },
     },
     {
+      title: "is for every role and platform if it provides something, since control checks policies that name it",
+      async check(create) {
+        const subject = create();
+        await using host = setUp(subject);
+        const { roles, platforms } = subject.plugin;
+        const provides = providerKinds.flatMap((kind) => host[kind].names());
+        assert.ok(provides.length === 0 || (roles === undefined && platforms === undefined), provides.join(", "));
+      },
+    },
+    {
       title: "declares its options in the closed schema, each described, with defaults that fit",
       check(create) {
         assert.deepEqual(schemaProblems(create().plugin.options ?? { type: "object", properties: {} }), []);

@@ -13,7 +13,7 @@ const folders = (await readdir(join(root, "plugins"), { withFileTypes: true }))
 
 /** The kit of each kind, as the tests of plugins call it. */
 const kits: Record<ProviderKind, string> = {
-  deltas: "testDeltaEngine",
+  deltas: "testDelta",
   compressors: "testCompressor",
   ciphers: "testCipher",
   transports: "testTransport",

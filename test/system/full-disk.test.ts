@@ -34,8 +34,8 @@ async function refusesWhatIsTooLarge(deployment: Deployment, reason: string): Pr
 }
 
 describe.each([
-  ["sites are", "nodes/a", "ENOSPC"],
-  ["spool is", "agents/a", "bytes free"],
+  ["sites are", "nodes/a", "bytes free"],
+  ["spool is", "agents/a", "ENOSPC"],
 ])("a node on which the disk where its %s is too small", (_, where, reason) => {
   let deployment: Deployment;
   beforeAll(async () => {

@@ -32,7 +32,7 @@ const badUpdates: Record<string, [code: string, changes: Changes]> = {
   "that leaves the site": ["DIST_ERR_PATH_INVALID", { commands: [directory("../outside")], header: { result: somewhere } }],
   "with an absolute path": ["DIST_ERR_PATH_INVALID", { commands: [directory("/outside")], header: { result: somewhere } }],
   "that writes through a link": [
-    "DIST_ERR_ASSIGNMENT_RESULT",
+    "DIST_ERR_CONTENT_MANIFEST",
     {
       commands: [directory("a"), fileCommand("link/file", text), { kind: "symlink", path: "link", target: "a" }],
       data: text,

@@ -31,7 +31,7 @@ describe.each(scenarios)("$title", (scenario) => {
   });
 });
 
-const without = (sync: "files" | "directories" | "everything", path: RegExp): TrialOptions["view"] => {
+const without = (sync: "files" | "directories" | "everything", path: RegExp): NonNullable<TrialOptions["view"]> => {
   const isSpared = (at: string) => path.test(at);
   return (disk: Disk) =>
     overlay(inHalves(disk), {

@@ -111,7 +111,7 @@ export class Trial implements AsyncDisposable {
   async stopAgent(name: string): Promise<void> {
     const agent = this.#agents.get(name);
     const id = await this.nodeId(name);
-    const gone = this.#running === undefined ? undefined : this.event((event) => event.type === "node" && event.node === id && !event.connected);
+    const gone = !this.control.hub.isConnected(id) ? undefined : this.event((event) => event.type === "node" && event.node === id && !event.connected);
     agent?.stop.abort();
     await Promise.all([agent?.ended, gone]);
     this.#agents.delete(name);

@@ -38,6 +38,14 @@ const saboteurs: Record<string, { plugin: Partial<Plugin>; fails: string }> = {
     plugin: { platforms: ["windows" as "win32"] },
     fails: "names roles and platforms that exist, or none",
   },
+  "provides something for agents only": {
+    plugin: { roles: ["agent"] },
+    fails: "is for every role and platform if it provides something, since control checks policies that name it",
+  },
+  "provides something on one platform only": {
+    plugin: { platforms: ["win32"] },
+    fails: "is for every role and platform if it provides something, since control checks policies that name it",
+  },
   "has an option that nobody explains": {
     plugin: { options: { type: "object", properties: { level: { type: "integer", default: 1 } } } },
     fails: "declares its options in the closed schema, each described, with defaults that fit",
