@@ -82,11 +82,11 @@ describe("a release", () => {
     await expect(site.build([make("a/x")])).rejects.toEqual(
       failing("DIST_ERR_COMMAND_REFUSED", "command 'file' for 'a/x' is refused: there is no directory"),
     );
-    await expect(site.build([{ kind: "symlink", path: "l", target: "d/../../x" }])).rejects.toEqual(
-      failing("DIST_ERR_COMMAND_REFUSED", "goes up behind a name"),
+    await expect(site.build([{ kind: "symlink", path: "l", target: "../x" }])).rejects.toEqual(
+      failing("DIST_ERR_COMMAND_REFUSED", "leaves the site"),
     );
     await expect(site.build([{ kind: "symlink", path: "l", target: "d/../x" }])).rejects.toEqual(
-      failing("DIST_ERR_COMMAND_REFUSED", "goes up again"),
+      failing("DIST_ERR_COMMAND_REFUSED", "goes up behind a name"),
     );
     await expect(site.build([make("../x")])).rejects.toEqual(failing("DIST_ERR_PATH_INVALID", "'..'"));
     const plain = simulatedSite({ interpreter: fileTree({ ...rules, keeps: { modes: true, symlinks: false } }) }, {});
