@@ -2,15 +2,18 @@ import type { ObjectSchema, ProviderKind } from "distributary/sdk";
 import type { LoadedConfig } from "./load.ts";
 import type { Policy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
+import type { Config } from "./schema.ts";
 import { suggestion } from "./suggest.ts";
 import { compileSchema } from "./validate.ts";
+
+type Providers = Readonly<Record<ProviderKind, readonly string[]>>;
 
 /** What a configuration is checked against. */
 export interface Knowledge {
   /** The options of each loaded plugin by its id; undefined for one without options. */
   readonly plugins: ReadonlyMap<string, ObjectSchema | undefined>;
-  /** The names of all providers. */
-  readonly providers: Readonly<Record<ProviderKind, readonly string[]>>;
+  /** The names of all providers; absent if not every plugin could be asked, then no names are checked. */
+  readonly providers?: Providers;
 }
 
 const noOptions: ObjectSchema = { type: "object", properties: {} };
@@ -28,15 +31,22 @@ export function checkConfig(loaded: LoadedConfig, knowledge: Knowledge): void {
         ...checked.problems.map((problem) => ({ ...problem, path: ["plugins", at, "options", ...problem.path] })),
       );
   });
-  for (const [name, policy] of Object.entries(config.policies))
-    problems.push(...providerProblems(policy, ["policies", name], knowledge));
-  for (const [name, { policy }] of Object.entries(config.sites)) {
-    if (typeof policy !== "string") problems.push(...providerProblems(policy, ["sites", name, "policy"], knowledge));
-  }
+  const { providers } = knowledge;
+  if (providers !== undefined) problems.push(...nameProblems(config, providers));
   if (problems.length > 0) throw loaded.error(problems);
 }
 
-function providerProblems(policy: Policy, path: Problem["path"], { providers }: Knowledge): Problem[] {
+function nameProblems({ policies, sites }: Config, providers: Providers): Problem[] {
+  const shared = Object.entries(policies).flatMap(([name, policy]) => {
+    return providerProblems(policy, ["policies", name], providers);
+  });
+  const own = Object.entries(sites).flatMap(([name, { policy }]) => {
+    return typeof policy === "string" ? [] : providerProblems(policy, ["sites", name, "policy"], providers);
+  });
+  return [...shared, ...own];
+}
+
+function providerProblems(policy: Policy, path: Problem["path"], providers: Providers): Problem[] {
   const look = (kind: ProviderKind, what: string, name: string, at: Problem["path"], builtIn?: string): Problem[] => {
     const known = [...new Set([...providers[kind], ...(builtIn === undefined ? [] : [builtIn])])].sort();
     if (known.includes(name)) return [];

@@ -34,6 +34,15 @@ export interface AgentOptions {
   afterSwitch(site: string, release: string, signal: AbortSignal): Promise<void>;
 }
 
+/** What control does with a site at the moment. */
+interface CurrentJob {
+  readonly job: string;
+  /** Aborted when control has gone on to another one. */
+  readonly stop: AbortController;
+}
+
+const givenUp = new Error("control has given this job up");
+
 /**
  * A node's part: follows the orders on control's stream, one after the other for each site, and reports what came of them.
  * Control sends an order again when the node comes back; nothing is done twice.
@@ -46,6 +55,7 @@ export class Agent {
   readonly #sites = new Map<string, Releases>();
   /** The last order of each site, to queue behind. */
   readonly #queues = new Map<string, Promise<void>>();
+  readonly #current = new Map<string, CurrentJob>();
   readonly #bootId: string;
   #stream: ControlStream | undefined;
 
@@ -106,23 +116,38 @@ export class Agent {
   #take(message: FromControl, signal: AbortSignal): void {
     switch (message.type) {
       case "ask":
+        this.#currentOf(message.site, message.job);
         this.#enqueue(message.site, message.job, async () => this.#answerRoom(message));
         break;
       case "prepare": {
         const site = message.sections[0]?.site;
-        if (site !== undefined) this.#enqueue(site, message.job, () => this.#prepare(site, message.job, message.sections, signal));
+        if (site === undefined) break;
+        const { stop } = this.#currentOf(site, message.job);
+        this.#enqueue(site, message.job, () => this.#prepare(site, message.job, message.sections, signal, stop.signal));
         break;
       }
       case "switch":
+        this.#currentOf(message.assignment.site, message.job);
         this.#enqueue(message.assignment.site, message.job, () => this.#switch(message.job, message.assignment, signal));
         break;
       case "forget":
+        this.#currentOf(message.site, message.job).stop.abort(givenUp);
         this.#enqueue(message.site, message.job, async () => this.#site(message.site).forget(message.serial));
         break;
       case "welcome":
       case "ping":
         break;
     }
+  }
+
+  /** The job that control is at with a site. What was being prepared for another one is given up: control does not want it any more. */
+  #currentOf(site: string, job: string): CurrentJob {
+    const known = this.#current.get(site);
+    if (known?.job === job) return known;
+    known?.stop.abort(givenUp);
+    const current = { job, stop: new AbortController() };
+    this.#current.set(site, current);
+    return current;
   }
 
   /** Orders for one site are carried out one after the other; an error is reported and the next one goes on. */
@@ -159,11 +184,36 @@ export class Agent {
     return this.#io.disk.stat(directory) === undefined ? this.#existing(dirname(directory)) : directory;
   }
 
-  async #prepare(site: string, job: string, notices: readonly AssignmentNotice[], signal: AbortSignal): Promise<FromNode> {
+  async #prepare(
+    site: string,
+    job: string,
+    notices: readonly AssignmentNotice[],
+    stopping: AbortSignal,
+    notWanted: AbortSignal,
+  ): Promise<FromNode> {
+    const signal = AbortSignal.any([stopping, notWanted]);
     const assignments = await Promise.all(notices.map((notice) => this.#source.assignment(notice, signal)));
     const releases = this.#site(site, assignments[0]?.header.interpreter);
     for (const assignment of assignments) this.#check(assignment, releases.state, site);
     checkChain(assignments);
+    try {
+      const sections = await this.#collect(job, notices, assignments, signal);
+      const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
+      this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
+      return { type: "prepared", job, state };
+    } finally {
+      // An agent that stops goes on with it later; what failed would only take up room.
+      if (!stopping.aborted) for (const { id } of assignments) this.#spool.remove(id);
+    }
+  }
+
+  /** Brings the data of all sections, one after the other. */
+  async #collect(
+    job: string,
+    notices: readonly AssignmentNotice[],
+    assignments: readonly Assignment[],
+    signal: AbortSignal,
+  ): Promise<ArrivedSection[]> {
     const sections: ArrivedSection[] = [];
     const total = assignments.reduce((sum, { header }) => sum + header.data.sizeBytes, 0);
     for (const [index, assignment] of assignments.entries()) {
@@ -175,10 +225,7 @@ export class Agent {
       const key = assignment.header.parts.some(({ cipher }) => cipher !== "none") ? await this.#source.key(assignment.id, signal) : undefined;
       sections.push({ assignment, pieces, key });
     }
-    const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
-    for (const { id } of assignments) this.#spool.remove(id);
-    this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
-    return { type: "prepared", job, state };
+    return sections;
   }
 
   async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {

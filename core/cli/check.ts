@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
-import type { ProviderKind } from "distributary/sdk";
+import type { ObjectSchema, Plugin, ProviderKind } from "distributary/sdk";
 import { checkConfig } from "../../config/check.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { LoadedConfig } from "../../config/load.ts";
+import { compileSchema } from "../../config/validate.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { loadPlugin } from "../kernel/loader.ts";
+import type { PluginUse } from "../kernel/loader.ts";
 import { createLog } from "../runtime/log.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
 import { exitCodes } from "./terminal/exit-codes.ts";
@@ -29,16 +31,24 @@ export const check = defineCommand({
   },
 });
 
-/** Options are checked before the plugins are set up with them, so that all problems are told at once. */
+/** Sets up every plugin whose options allow it, to know the names of providers, so that all problems are told at once. */
 async function checkPlugins(loaded: LoadedConfig): Promise<void> {
   const { config, directory } = loaded;
   const found = await Promise.all(config.plugins.map(async (use) => ({ use, plugin: await loadPlugin(use, directory) })));
-  const schemas = new Map(found.map(({ use, plugin }) => [use.as ?? use.use, plugin.options]));
-  const withoutOptions = found.filter(({ plugin }) => (plugin.options?.required ?? []).length === 0);
-  const uses = withoutOptions.map(({ use: { use, as } }) => ({ use, ...(as === undefined ? {} : { as }) }));
+  const plugins = new Map(found.map(({ use, plugin }) => [use.as ?? use.use, plugin.options]));
+  const uses = found.flatMap(({ use, plugin }) => usable(use, plugin, directory) ?? []);
   const log = createLog({ level: "error", pretty: true });
   await using kernel = await Kernel.load({ plugins: uses, directory, log });
+  if (uses.length < found.length) return checkConfig(loaded, { plugins });
   const providers = Object.entries(kernel.registries).map(([kind, registry]) => [kind, registry.names()] as const);
-  checkConfig(loaded, { plugins: schemas, providers: Object.fromEntries(providers) as unknown as Record<ProviderKind, string[]> });
-  await using _ = await Kernel.load({ plugins: config.plugins, directory, log });
+  checkConfig(loaded, { plugins, providers: Object.fromEntries(providers) as unknown as Record<ProviderKind, string[]> });
 }
+
+/** With its options if they are right; else with its defaults, if these suffice. */
+function usable(use: PluginUse, { options = noOptions }: Plugin, directory: string): PluginUse | undefined {
+  if (compileSchema(options, { directory, secrets: "leave" })(use.options ?? {}).ok) return use;
+  const { options: _, ...rest } = use;
+  return (options.required ?? []).length === 0 ? rest : undefined;
+}
+
+const noOptions: ObjectSchema = { type: "object", properties: {} };

@@ -1,4 +1,4 @@
-import { checkPath, comparePaths, failure, nameBytes, nameFromBytes, refuseTarget } from "distributary/sdk";
+import { comparePaths, failure, nameBytes, nameFromBytes, printable, refusePath, refuseTarget } from "distributary/sdk";
 import type { Entry } from "distributary/sdk";
 import { createHasher, hashBytes, toHex } from "./hash.ts";
 
@@ -79,6 +79,7 @@ function readEntry(buffer: Buffer, start: number): [Entry, number] {
   const [path, at] = readName(buffer, start + 3);
   if (type === typeBytes.directory) return [{ type: "directory", path, mode }, at];
   if (type === typeBytes.symlink) {
+    if (mode !== 0o777) throw new Error(`mode ${mode.toString(8)} of a symbolic link`);
     const [target, next] = readName(buffer, at);
     return [{ type: "symlink", path, target }, next];
   }
@@ -108,7 +109,8 @@ export function checkTree(entries: readonly Entry[]): void {
   const parents: string[] = [];
   let before: Entry | undefined;
   for (const entry of entries) {
-    checkPath(entry.path);
+    const refusal = refusePath(entry.path);
+    if (refusal !== undefined) throw refuse(`path '${printable(entry.path)}': ${refusal}`);
     if (before !== undefined && comparePaths(before.path, entry.path) >= 0) throw refuse(`'${entry.path}' is out of order`);
     while (parents.length > 0 && !entry.path.startsWith(`${parents.at(-1)}/`)) parents.pop();
     const parent = entry.path.slice(0, Math.max(0, entry.path.lastIndexOf("/")));

@@ -45,6 +45,8 @@ export class ObjectStore {
   }
 
   #copy(file: string): { hash: string; stat: FileStat } | undefined {
+    // What an intake of this name left that was cut off.
+    if (this.#count === 0) this.discard();
     makeDirectories(this.#disk, this.#incoming);
     this.#count += 1;
     const copy = join(this.#incoming, String(this.#count));

@@ -30,6 +30,9 @@ export interface Scan {
   readonly passedOver: readonly string[];
 }
 
+/** What the system answers when something went, or became something else, after it was looked at. */
+const becameElse = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EINVAL"]);
+
 /** A change within the clock's grain may leave size and times as they were. */
 const racyMs = 2_000;
 
@@ -113,16 +116,25 @@ class Walk {
       return this.#options.objects.takeIn(file);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT") throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) }, { cause: error });
+      if (becameElse.has(code ?? "")) throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) }, { cause: error });
       if (code !== "EACCES" && code !== "EPERM" && code !== "EIO") throw error;
       throw failure("DIST_ERR_CONTENT_STAGING", { path: printable(file), problem: (error as Error).message }, { cause: error });
     }
   }
 
   #symlink(path: string): void {
-    const target = this.#disk.readLink(join(this.#staging, path));
+    const target = this.#readLink(path);
     this.#check(path, refuseTarget(path, target));
     this.entries.push({ type: "symlink", path, target });
+  }
+
+  #readLink(path: string): string {
+    try {
+      return this.#disk.readLink(join(this.#staging, path));
+    } catch (error) {
+      if (!becameElse.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(path) }, { cause: error });
+    }
   }
 
   #check(path: string, refusal?: string): void {

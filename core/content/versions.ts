@@ -50,7 +50,7 @@ export class Versions {
     try {
       return new Map(JSON.parse(Buffer.from(bytes).toString()) as [string, Remembered][]);
     } catch (error) {
-      if (error instanceof SyntaxError) return new Map();
+      if (error instanceof SyntaxError || error instanceof TypeError) return new Map();
       throw error;
     }
   }

@@ -189,10 +189,17 @@ export class Assignments {
 
   /** Deletes the files of a job's assignments; what was signed stays in the database. */
   async discardFiles(job: string): Promise<void> {
-    for (const { id } of await this.ofJob(job)) {
-      this.#stores.delete(id);
-      removeTree(this.#disk, join(this.#directory, id));
-    }
+    for (const { id } of await this.ofJob(job)) this.discard(id);
+  }
+
+  discard(id: string): void {
+    this.#stores.delete(id);
+    removeTree(this.#disk, join(this.#directory, id));
+  }
+
+  /** Whether the files of an assignment are still there. */
+  isKept(id: string): boolean {
+    return this.#disk.stat(join(this.#directory, id, "sealed")) !== undefined;
   }
 }
 

@@ -103,7 +103,7 @@ export class Jobs {
   async abort(id: string, by: string): Promise<void> {
     const reason = `aborted by ${by}`;
     const running = [...this.#running.values()].find(({ record }) => record.job.id === id);
-    if (running !== undefined) {
+    if (running !== undefined && ["queued", "running"].includes(running.record.job.state)) {
       running.rollout?.abort(reason);
       running.aborted = reason;
       return;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { removeTree } from "distributary/sdk";
 import type { PlanView } from "distributary/sdk";
 import type { SiteState } from "../../protocol/messages.ts";
+import type { RolloutPhase } from "../../protocol/rollout.ts";
 import type { Issued, Proposal } from "../assignments.ts";
 import type { CatalogSite } from "../catalog.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -17,6 +18,9 @@ export interface NodeUpdate {
   readonly entryCount: number;
 }
 
+/** Phases of a job of which all updates were issued. */
+const phasesUnderWay: readonly string[] = ["gathering", "preparing", "holding", "ordering", "switching"] satisfies RolloutPhase[];
+
 /**
  * Builds and issues the updates that bring each node from what it has to `version`: one for all nodes that have the same
  * base. If the job's updates were issued before (control was restarted meanwhile), those are used.
@@ -28,7 +32,9 @@ export async function prepareUpdates(
   nodes: readonly string[],
   version: number,
 ): Promise<Map<string, NodeUpdate>> {
-  const before = (await parts.assignments.ofJob(record.job.id)).filter(({ type }) => type === "update");
+  const before = (await parts.assignments.ofJob(record.job.id)).filter(({ id, type }) => type === "update" && parts.assignments.isKept(id));
+  // In an earlier phase some may be missing, and a job that was deferred finds other bases.
+  if (!phasesUnderWay.includes(record.job.phase)) for (const { id } of before.splice(0)) parts.assignments.discard(id);
   if (before.length > 0) return byNode(nodes, before, () => ({ diskBytes: 0, entryCount: 0 }));
   const states = await parts.hub.states(site.name);
   const known = await knownVersions(parts, site.name);
