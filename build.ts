@@ -11,13 +11,7 @@ const root = import.meta.dirname;
 const manifest = join(root, "package.json");
 
 /** What the compiler does not bring along. */
-const assets = [
-  "plugins/*/*.wasm",
-  "plugins/*/README.md",
-  "config/*.json",
-  "config/examples/**",
-  "sdk/template/**",
-];
+const assets = ["plugins/*/*.wasm", "plugins/*/README.md", "config/*.json", "config/examples/**", "sdk/template/**"];
 
 /** The entries of a manifest, from sources to what was compiled of them in `directory`, or back. */
 function compiledEntries(text: string, directory: string): string {
@@ -32,7 +26,10 @@ function build(): void {
   const dist = join(root, "dist");
   rmSync(dist, { recursive: true, force: true });
   const compiler = join(root, "node_modules/typescript/bin/tsc");
-  const { status } = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) throw new Error("the compiler found errors");
   for (const path of globSync(assets, { cwd: root, withFileTypes: true }).filter((entry) => entry.isFile())) {
     const from = join(path.parentPath, path.name);

@@ -18,7 +18,7 @@ export interface Knowledge {
 
 const noOptions: ObjectSchema = { type: "object", properties: {} };
 
-/** Checks plugin options and names of providers. Throws a ConfigError with each problem and its line; reads no secret. */
+/** Checks plugin options and names of providers. Throws a ConfigError with each problem's line; reads no secret. */
 export function checkConfig(loaded: LoadedConfig, knowledge: Knowledge): void {
   const { config, directory } = loaded;
   const problems: Problem[] = [];

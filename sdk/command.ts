@@ -4,13 +4,7 @@
  * Every path is relative to the release.
  */
 export type Command =
-  | RemoveCommand
-  | DirectoryCommand
-  | FileCommand
-  | CopyCommand
-  | SymlinkCommand
-  | AttributesCommand
-  | ExtensionCommand;
+  RemoveCommand | DirectoryCommand | FileCommand | CopyCommand | SymlinkCommand | AttributesCommand | ExtensionCommand;
 
 /** Takes away a file or a symbolic link, or a directory that is empty by then. */
 export interface RemoveCommand {
@@ -25,7 +19,10 @@ export interface DirectoryCommand {
   readonly mode: number;
 }
 
-/** Makes a file, in place of one of that name if there is one. Its bytes follow those of the file command before it in the same part. */
+/**
+ * Makes a file, in place of one of that name if there is one. Its bytes follow those of the file command before it in
+ * the same part.
+ */
 export interface FileCommand {
   readonly kind: "file";
   readonly path: string;

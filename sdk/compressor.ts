@@ -9,7 +9,7 @@ export interface Compressor {
   compress(block: Uint8Array): Uint8Array;
   /**
    * Restores a block of exactly `sizeBytes` bytes.
-   * Throws on anything else: damaged input, a result that is shorter, or longer. Never allocates much more than `sizeBytes`.
+   * Throws on anything else: damaged input, a result that is shorter, or longer. Never allocates much more than that.
    */
   decompress(block: Uint8Array, sizeBytes: number): Uint8Array;
 }

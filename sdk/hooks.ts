@@ -16,7 +16,10 @@ export interface JobView {
 export interface PlanView {
   readonly job: JobView;
   /** Commands to add to those that make the tree: extension commands for an interpreter. */
-  readonly extensions: readonly { readonly kind: `x-${string}`; readonly parameters: Readonly<Record<string, string | number | boolean>> }[];
+  readonly extensions: readonly {
+    readonly kind: `x-${string}`;
+    readonly parameters: Readonly<Record<string, string | number | boolean>>;
+  }[];
 }
 
 /** One node of a job, about to switch. */

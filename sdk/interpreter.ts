@@ -41,14 +41,20 @@ export interface Interpreter {
   probe?(io: Io): string | undefined;
   /** Why this host cannot have an entry of that path; undefined if it can. Asked before anything is written. */
   refuse?(path: string): string | undefined;
-  /** Makes `work.directory` the base changed by the commands. After a crash it is called with an empty directory again. */
+  /** Makes `work.directory` the base changed by the commands. After a crash it is called again, with an empty one. */
   build(work: Work, io: Io, signal: AbortSignal): void | Promise<void>;
-  /** Makes everything below `directory` durable, then gives it the absolute path `release`, beside it, in one durable step. */
+  /**
+   * Makes everything below `directory` durable, then gives it the absolute path `release`, beside it, in one durable
+   * step.
+   */
   seal(directory: string, release: string, io: Io): void;
-  /** Makes a pointer name a release (as `releases/<name>`), or nothing, in one durable step that readers never see half done. */
+  /**
+   * Makes a pointer name a release (as `releases/<name>`), or nothing, in one durable step that readers never see half
+   * done.
+   */
   point(site: string, pointer: Pointer, release: string | undefined, io: Io): void;
   /** What a pointer names; undefined for nothing. */
   pointed(site: string, pointer: Pointer, io: Io): string | undefined;
-  /** Called after `live` moved, with its absolute path, and again after a crash: tell those who keep the old one open. */
+  /** Called after `live` moved, with its absolute path, and again after a crash: tell who keeps the old one open. */
   serve?(site: string, release: string, io: Io, signal: AbortSignal): Promise<void>;
 }

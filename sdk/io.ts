@@ -67,7 +67,7 @@ export interface Disk {
   /** Names in a directory, without `.` and `..`, in the order of `Array.sort`. */
   list(path: string): string[];
   readLink(path: string): string;
-  /** `read` an existing file, `create` a new one (EEXIST if there is something), or `append` to one that is made if absent. */
+  /** `read` an existing file, `create` a new one (EEXIST if something is there), or `append` to one, made if absent. */
   open(path: string, how: "read" | "create" | "append"): OpenFile;
   makeDirectory(path: string, mode?: number): void;
   /** Gives the file at `existing` a second name. */
@@ -81,7 +81,7 @@ export interface Disk {
   chmod(path: string, mode: number): void;
   chown(path: string, uid: number, gid: number): void;
   setMtime(path: string, mtimeMs: number): void;
-  /** Makes a file's bytes, or a directory's names, durable. After an error the file must be discarded, not synced again. */
+  /** Makes a file's bytes, or a directory's names, durable. After an error discard the file, do not sync it again. */
   sync(path: string): void;
   /** Makes a directory and everything below it durable, in whatever way is fastest here. */
   syncTree(path: string): void;
@@ -165,7 +165,8 @@ export interface Http {
 
 /**
  * Runs a program without a shell and resolves when it has ended, whatever its exit code.
- * Rejects with DIST_ERR_EXEC_FAILED if it cannot be started or was stopped by `signal` or after `timeoutMs` (default 60,000).
+ * Rejects with DIST_ERR_EXEC_FAILED if it cannot be started or was stopped by `signal` or after `timeoutMs` (60,000 if
+ * absent).
  */
 export type Exec = (
   file: string,

@@ -15,7 +15,10 @@ interface Described {
 export interface StringSchema extends Described {
   readonly type: "string";
   readonly enum?: readonly string[];
-  /** `secret` is never shown; `path` is relative to the file it is written in; `duration` is like `30s`, `5m`, `12h`; `bytes` like `64 KiB`. */
+  /**
+   * `secret` is never shown; `path` is relative to the file it is written in; `duration` is like `30s`, `5m`, `12h`;
+   * `bytes` like `64 KiB`.
+   */
   readonly format?: "secret" | "path" | "duration" | "bytes" | "name" | "address";
   readonly pattern?: string;
   readonly minLength?: number;
@@ -62,9 +65,7 @@ export interface MapSchema extends Described {
 }
 
 /** The value of a schema after defaults were filled in. */
-export type Infer<S> = ObjectSchema extends S
-  ? Readonly<Record<string, unknown>>
-  : InferKnown<S>;
+export type Infer<S> = ObjectSchema extends S ? Readonly<Record<string, unknown>> : InferKnown<S>;
 
 type InferKnown<S> = S extends { readonly type: "string"; readonly enum: readonly (infer Value)[] }
   ? Value
@@ -84,17 +85,21 @@ type InferKnown<S> = S extends { readonly type: "string"; readonly enum: readonl
 
 type InferObject<Properties, Required> = Flat<
   {
-    readonly [Key in keyof Properties as Key extends Required
-      ? Key
-      : Properties[Key] extends { readonly default: unknown }
+    readonly [
+      Key in keyof Properties as Key extends Required
         ? Key
-        : never]: Infer<Properties[Key]>;
+        : Properties[Key] extends { readonly default: unknown }
+          ? Key
+          : never
+    ]: Infer<Properties[Key]>;
   } & {
-    readonly [Key in keyof Properties as Key extends Required
-      ? never
-      : Properties[Key] extends { readonly default: unknown }
+    readonly [
+      Key in keyof Properties as Key extends Required
         ? never
-        : Key]?: Infer<Properties[Key]>;
+        : Properties[Key] extends { readonly default: unknown }
+          ? never
+          : Key
+    ]?: Infer<Properties[Key]>;
   }
 >;
 

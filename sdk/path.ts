@@ -11,7 +11,8 @@ const deepestPath = 256;
 export function refusePath(path: string): string | undefined {
   if (path === "") return "it is empty";
   if (path.startsWith("/")) return "it is absolute";
-  if (path.length > longestPath || nameBytes(path).length > longestPath) return `it is longer than ${longestPath} bytes`;
+  if (path.length > longestPath || nameBytes(path).length > longestPath)
+    return `it is longer than ${longestPath} bytes`;
   if (path.includes("\0")) return "it holds a NUL";
   const components = path.split("/");
   if (components.length > deepestPath) return `it is deeper than ${deepestPath} directories`;
@@ -32,8 +33,8 @@ export function checkPath(path: string): void {
 }
 
 /**
- * Why a symbolic link at `path` may not point to `target`; undefined if it stays inside the tree. A `..` behind a name is
- * refused too: the name may itself be a link, and where `..` leads from there cannot be told from the text.
+ * Why a symbolic link at `path` may not point to `target`; undefined if it stays inside the tree. A `..` behind a name
+ * is refused too: the name may itself be a link, and where `..` leads from there cannot be told from the text.
  */
 export function refuseTarget(path: string, target: string): string | undefined {
   if (target === "" || target.includes("\0") || target.length > longestPath) return "its target is no path";
@@ -73,7 +74,7 @@ export function nameFromBytes(bytes: Uint8Array): string {
 
 function fromBrokenUtf8(bytes: Uint8Array): string {
   let name = "";
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = [1, 2, 3, 4].find((count) => isOneCharacter(bytes.subarray(at, at + count))) ?? 0;
     if (length === 0) name += String.fromCharCode(0xdc00 + (bytes[at] ?? 0));
     else name += decoder.decode(bytes.subarray(at, at + length));

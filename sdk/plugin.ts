@@ -34,7 +34,11 @@ export interface Host extends ProviderContributions {
   readonly migrations: Contributions<Migration>;
   readonly log: Log;
   /** An error of the plugin's own: `what` becomes `<ID>_ERR_<what>`. */
-  error(what: string, message: string, traits?: { retryable?: boolean; hint?: string; cause?: unknown }): DistributaryError;
+  error(
+    what: string,
+    message: string,
+    traits?: { retryable?: boolean; hint?: string; cause?: unknown },
+  ): DistributaryError;
   /** Calls `dispose` when the kernel stops, last first, also if start-up failed. */
   defer(dispose: () => void | Promise<void>): void;
 }
@@ -49,7 +53,7 @@ export interface Plugin<Options extends ObjectSchema = ObjectSchema> {
   /** One sentence. */
   readonly description?: string;
   readonly stability?: "experimental" | "stable" | "deprecated";
-  /** Where it is set up; everywhere if absent, as a plugin must be that provides something: control checks its names. */
+  /** Where it is set up; everywhere if absent, as it must be if it provides something: control checks the names. */
   readonly roles?: readonly Role[];
   /** Of `process.platform`; elsewhere it is shown as unusable. Any if absent; a provider has `probe`. */
   readonly platforms?: readonly NodeJS.Platform[];

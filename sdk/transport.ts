@@ -10,7 +10,7 @@ export interface PieceStore {
   has(index: number): boolean;
   /** The bytes of a piece that `has`; checked against its hash again. */
   read(index: number): Uint8Array;
-  /** Stores a piece. Throws DIST_ERR_TRANSFER_PIECE if its hash is not the signed one; storing one twice does nothing. */
+  /** Stores a piece; twice does nothing. Throws DIST_ERR_TRANSFER_PIECE if its hash is not the signed one. */
   write(index: number, bytes: Uint8Array): void;
 }
 
@@ -37,10 +37,20 @@ export interface PeerTransport {
 /** Brings pieces to all members of a segment at once. */
 export interface MembersTransport {
   readonly reach: "members";
-  /** Takes part in the sessions of a segment until disposed. `find` answers undefined for what does not concern this node. */
+  /** Takes part in the sessions of a segment until disposed. `find` answers undefined for what is not for this node. */
   join(io: Io, channel: Channel, find: (assignment: string) => PieceStore | undefined): Promise<AsyncDisposable>;
-  /** Sends `range` to the members named; resolves with the ids of those that have everything. The rest is served by a peer transport. */
-  send(io: Io, channel: Channel, range: PieceRange, from: PieceStore, members: readonly Peer[], signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Sends `range` to the members named; resolves with the ids of those that have everything. The rest is served by a
+   * peer transport.
+   */
+  send(
+    io: Io,
+    channel: Channel,
+    range: PieceRange,
+    from: PieceStore,
+    members: readonly Peer[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
 }
 
 /** Where the members of a segment are reached at once, and the key that seals what is sent there. */

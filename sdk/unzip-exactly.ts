@@ -14,8 +14,8 @@ interface Unzipped {
 }
 
 /**
- * Restores a block of exactly `sizeBytes` bytes with a synchronous function of node:zlib, as compressors must: damaged or
- * longer input and any other size throw DIST_ERR_COMPRESS_DAMAGED, and no more memory is taken than that size earns.
+ * Restores a block of exactly `sizeBytes` bytes with a synchronous function of node:zlib, as compressors must: damaged
+ * or longer input and any other size throw DIST_ERR_COMPRESS_DAMAGED, and no more memory is taken than that size earns.
  */
 export function unzipExactly(
   name: string,

@@ -44,9 +44,20 @@ export function listFiles(...patterns: readonly string[]): string[] {
   return [...new Set(listed)].filter((path) => path !== "" && existsSync(join(root, path))).sort();
 }
 
-// Longest first: a quote in a comment opens no string, and `//` in a string no comment.
-const commentOrString =
-  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|(?<=[(,=:[!&|?{};]\s*)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*/g;
+/** The first of these to begin wins: a quote in a comment opens no string, and `//` in a string no comment. */
+const commentOrString = new RegExp(
+  [
+    /\/\*[\s\S]*?\*\//,
+    /\/\/[^\n]*/,
+    /"(?:[^"\\\n]|\\.)*"/,
+    /'(?:[^'\\\n]|\\.)*'/,
+    /`(?:[^`\\]|\\.)*`/,
+    /(?<=[(,=:[!&|?{};]\s*)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "g",
+);
 
 function codeOf(text: string): string {
   return text.replace(commentOrString, (found) => (/^["'`]/.test(found) ? '""' : " "));

@@ -50,11 +50,14 @@ export function checkAssignment(
   if (permission.directory === undefined) throw refuse("the site may not be on this node");
   if (header.diskBytes > permission.maxBytes) throw refuse(`it needs ${header.diskBytes} bytes, ${permission.maxBytes} are allowed`);
   let count = 0;
+  let sizeBytes = 0;
   for (const command of commands()) {
     count += 1;
+    if (command.kind === "file") sizeBytes += command.sizeBytes;
     const reason = refuseCommand(command, permission);
     if (reason !== undefined) throw refuse(reason);
   }
+  if (sizeBytes > permission.maxBytes) throw refuse(`its files have ${sizeBytes} bytes, ${permission.maxBytes} are allowed`);
   if (count > permission.maxEntries) throw refuse(`it has ${count} commands, ${permission.maxEntries} are allowed`);
 }
 

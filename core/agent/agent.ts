@@ -131,7 +131,7 @@ export class Agent {
         this.#enqueue(message.assignment.site, message.job, () => this.#switch(message.job, message.assignment, signal));
         break;
       case "forget":
-        this.#currentOf(message.site, message.job).stop.abort(givenUp);
+        this.#giveUp(message.site, message.job);
         this.#enqueue(message.site, message.job, async () => this.#site(message.site).forget(message.serial));
         break;
       case "welcome":
@@ -148,6 +148,14 @@ export class Agent {
     const current = { job, stop: new AbortController() };
     this.#current.set(site, current);
     return current;
+  }
+
+  /** A job that was given up may come again, and then begins anew. */
+  #giveUp(site: string, job: string): void {
+    const current = this.#current.get(site);
+    if (current?.job !== job) return;
+    current.stop.abort(givenUp);
+    this.#current.delete(site);
   }
 
   /** Orders for one site are carried out one after the other; an error is reported and the next one goes on. */

@@ -41,6 +41,9 @@ export async function collect(
     const before = pieces.arrivedBytes;
     try {
       await transport.fetch(io, control, { from: 0, to: pieces.pieceCount }, watched, signal);
+      if (pieces.arrivedBytes < pieces.sizeBytes) {
+        throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: control.id, problem: `transport '${name}' left pieces out` });
+      }
     } catch (error) {
       signal.throwIfAborted();
       // A full disk does not become emptier by asking the peer again.

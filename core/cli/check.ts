@@ -25,23 +25,36 @@ export const check = defineCommand({
     const loaded = loadConfig(values.file);
     await checkPlugins(loaded);
     const { sites, groups, policies } = loaded.config;
-    const count = { sites: Object.keys(sites).length, groups: Object.keys(groups).length, policies: Object.keys(policies).length };
-    print(values.json ? JSON.stringify({ ok: true, ...count }) : `${resolve(values.file)} is fine: ${count.sites} sites, ${count.groups} groups, ${count.policies} policies`);
+    const count = {
+      sites: Object.keys(sites).length,
+      groups: Object.keys(groups).length,
+      policies: Object.keys(policies).length,
+    };
+    print(
+      values.json
+        ? JSON.stringify({ ok: true, ...count })
+        : `${resolve(values.file)} is fine: ${count.sites} sites, ${count.groups} groups, ${count.policies} policies`,
+    );
     return exitCodes.ok;
   },
 });
 
-/** Sets up every plugin whose options allow it, to know the names of providers, so that all problems are told at once. */
+/** Sets up every plugin whose options allow it, to know the names of providers: all problems are told at once. */
 async function checkPlugins(loaded: LoadedConfig): Promise<void> {
   const { config, directory } = loaded;
-  const found = await Promise.all(config.plugins.map(async (use) => ({ use, plugin: await loadPlugin(use, directory) })));
+  const found = await Promise.all(
+    config.plugins.map(async (use) => ({ use, plugin: await loadPlugin(use, directory) })),
+  );
   const plugins = new Map(found.map(({ use, plugin }) => [use.as ?? use.use, plugin.options]));
   const uses = found.flatMap(({ use, plugin }) => usable(use, plugin, directory) ?? []);
   const log = createLog({ level: "error", pretty: true });
   await using kernel = await Kernel.load({ plugins: uses, directory, log });
   if (uses.length < found.length) return checkConfig(loaded, { plugins });
   const providers = Object.entries(kernel.registries).map(([kind, registry]) => [kind, registry.names()] as const);
-  checkConfig(loaded, { plugins, providers: Object.fromEntries(providers) as unknown as Record<ProviderKind, string[]> });
+  checkConfig(loaded, {
+    plugins,
+    providers: Object.fromEntries(providers) as unknown as Record<ProviderKind, string[]>,
+  });
 }
 
 /** With its options if they are right; else with its defaults, if these suffice. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join, relative } from "node:path";
 import { failure, printable } from "distributary/sdk";
 import packageJson from "../../package.json" with { type: "json" };
-import { builtInPlugins } from "../../plugins/index.ts";
+import { isBuiltIn } from "../kernel/loader.ts";
 import { defineCommand } from "./terminal/command.ts";
 import { exitCodes } from "./terminal/exit-codes.ts";
 
@@ -42,7 +42,7 @@ function refuseName(name: string): string | undefined {
     return `'${printable(name)}' is no name; take lower case letters, digits and single hyphens, like \`my-plugin\``;
   }
   if (name.length > 60) return `'${name}' is longer than 60 letters`;
-  return Object.hasOwn(builtInPlugins, name) ? `'${name}' is the name of a built-in plugin` : undefined;
+  return isBuiltIn(name) ? `'${name}' is the name of a built-in plugin` : undefined;
 }
 
 /** The template is a plugin called `my-plugin`, which is tested as it stands. */

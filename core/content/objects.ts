@@ -91,7 +91,7 @@ export class ObjectStore {
         touched.add(directory);
         this.#disk.rename(copy, this.path(hash));
       }
-      for (const directory of [...touched, this.#directory]) this.#disk.sync(directory);
+      for (const directory of [...touched, this.#incoming, this.#directory]) this.#disk.sync(directory);
       this.#arrived.clear();
     }
     this.discard();

@@ -1,18 +1,12 @@
-import {
-  AsyncParallelHook,
-  AsyncSeriesBailHook,
-  AsyncSeriesHook,
-  AsyncSeriesWaterfallHook,
-  SyncHook,
-} from "tapable";
+import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook } from "tapable";
 import { DistributaryError, Skip, failure, isFailure, stages } from "distributary/sdk";
 import type { HookArguments, HookFacades, HookName } from "distributary/sdk";
 
 type Arguments<Name extends HookName> = Parameters<HookArguments[Name]>;
 
 /**
- * Every hook there is, in one frozen list; the class says what taps may do. Series: one after the other. Parallel: at the
- * same time. Bail: the first answer counts. Waterfall: each may change what the next one gets.
+ * Every hook there is, in one frozen list; the class says what taps may do. Series: one after the other. Parallel: at
+ * the same time. Bail: the first answer counts. Waterfall: each may change what the next one gets.
  */
 export function createHooks() {
   return Object.freeze({
@@ -128,8 +122,12 @@ function hookError(plugin: string, hook: string, cause: unknown): DistributaryEr
   return failure("DIST_ERR_HOOK_FAILED", { plugin, hook, problem }, { cause });
 }
 
-/** What one plugin gets to see of the hooks: it can tap under its own name, and call nothing. `register` takes its taps. */
-export function facadesFor(hooks: Hooks, plugin: string, register: (what: string, tap: () => void) => void): HookFacades {
+/** What one plugin sees of the hooks: it can tap under its own name, and call nothing. `register` takes its taps. */
+export function facadesFor(
+  hooks: Hooks,
+  plugin: string,
+  register: (what: string, tap: () => void) => void,
+): HookFacades {
   const facade = (name: HookName) => ({
     tap(handler: (...args: never[]) => unknown, stage: keyof typeof stages = "usual") {
       const options = { name: plugin, stage: stages[stage] };

@@ -1,5 +1,14 @@
 import { DistributaryError } from "distributary/sdk";
-import type { CliCommand, Contributions, Host, Log, Migration, ProviderKind, ProviderKinds, Route } from "distributary/sdk";
+import type {
+  CliCommand,
+  Contributions,
+  Host,
+  Log,
+  Migration,
+  ProviderKind,
+  ProviderKinds,
+  Route,
+} from "distributary/sdk";
 import { failure } from "distributary/sdk";
 import { facadesFor } from "./hooks.ts";
 import type { Hooks } from "./hooks.ts";
@@ -20,7 +29,7 @@ export interface HostParts {
   readonly registries: Registries;
   readonly extensions: Extensions;
   readonly log: Log;
-  /** Takes a registration, to be made when all of the plugin's are known. Throws DIST_ERR_KERNEL_FROZEN after its `setup`. */
+  /** Takes a registration, made when all of the plugin's are known. Throws DIST_ERR_KERNEL_FROZEN after its `setup`. */
   register(what: string, make: () => void): void;
   defer(dispose: () => void | Promise<void>): void;
 }
@@ -60,7 +69,8 @@ export function createHost(id: string, parts: HostParts): Host {
     commands: extend("commands", parts.extensions.commands),
     migrations: extend("migrations", parts.extensions.migrations),
     log: parts.log,
-    error: (what: string, message: string, traits = {}) => new DistributaryError(`${prefix}_ERR_${what}`, message, traits),
+    error: (what: string, message: string, traits = {}) =>
+      new DistributaryError(`${prefix}_ERR_${what}`, message, traits),
     defer: parts.defer,
   });
 }

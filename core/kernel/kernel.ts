@@ -5,7 +5,7 @@ import { createHost } from "./host.ts";
 import type { Extensions, Registries } from "./host.ts";
 import { createHooks, guardHooks } from "./hooks.ts";
 import type { Hooks } from "./hooks.ts";
-import { loadPlugin } from "./loader.ts";
+import { isBuiltIn, loadPlugin } from "./loader.ts";
 import type { PluginUse } from "./loader.ts";
 import { readOptions } from "./options.ts";
 import { Registry } from "./registry.ts";
@@ -91,11 +91,12 @@ export class Kernel implements AsyncDisposable {
     if (plugin.api !== API_LEVEL) {
       throw failure("DIST_ERR_PLUGIN_API", { plugin: id, wanted: plugin.api, supported: API_LEVEL }, context);
     }
-    if (this.plugins.some((other) => other.id === id)) throw failure("DIST_ERR_PLUGIN_DUPLICATE", { plugin: id }, context);
+    if (this.plugins.some((other) => other.id === id))
+      throw failure("DIST_ERR_PLUGIN_DUPLICATE", { plugin: id }, context);
     const elsewhere = notForHere(plugin, role);
     const secrets = elsewhere === undefined && role !== undefined ? "read" : "leave";
     const options = readOptions(id, plugin, use.options ?? {}, { ...context, directory, secrets });
-    const state = { id, plugin, builtIn: Object.hasOwn(builtInPlugins, use.use), options };
+    const state = { id, plugin, builtIn: isBuiltIn(use.use), options };
     const skipped = elsewhere ?? this.#setUp(state, log);
     this.plugins.push(skipped === undefined ? state : { ...state, skipped });
   }

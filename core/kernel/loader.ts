@@ -24,7 +24,7 @@ export interface PluginUse {
  */
 export async function loadPlugin({ use, where }: PluginUse, directory: string): Promise<Plugin> {
   const context = where === undefined ? {} : { where };
-  const builtIn = Object.hasOwn(builtInPlugins, use) ? builtInPlugins[use] : undefined;
+  const builtIn = isBuiltIn(use) ? builtInPlugins[use] : undefined;
   if (builtIn !== undefined) return shapeOf(use, await builtIn(), context);
   const tried: string[] = [];
   for (const candidate of candidates(use, directory)) {
@@ -38,6 +38,11 @@ export async function loadPlugin({ use, where }: PluginUse, directory: string): 
     { use, tried: tried.join(", "), builtIn: Object.keys(builtInPlugins).join(", ") },
     context,
   );
+}
+
+/** Whether a plugin of that name comes with Distributary. */
+export function isBuiltIn(use: string): boolean {
+  return Object.hasOwn(builtInPlugins, use);
 }
 
 interface Candidate {
@@ -112,7 +117,8 @@ function shapeOf(use: string, module: unknown, context: { where?: string }): Plu
   const plugin = (module as { default?: unknown }).default;
   if (typeof plugin !== "object" || plugin === null) throw refuse("it has no default export that is an object");
   const { name, api, setup } = plugin as Record<string, unknown>;
-  if (typeof name !== "string" || !namePattern.test(name)) throw refuse("its `name` is missing or not like `my-plugin`");
+  if (typeof name !== "string" || !namePattern.test(name))
+    throw refuse("its `name` is missing or not like `my-plugin`");
   if (!Number.isInteger(api)) throw refuse("its `api` is not a whole number");
   if (typeof setup !== "function") throw refuse("its `setup` is not a function");
   return plugin as Plugin;

@@ -19,7 +19,9 @@ export function readOptions(
   const checked = checkerOf(plugin, surroundings, context)(given);
   const owner = `plugin '${id}'`;
   if (!checked.ok) {
-    const problems = checked.problems.map(({ path, message }) => `${["options", ...path].join(".")} ${message}`).join("; ");
+    const problems = checked.problems
+      .map(({ path, message }) => `${["options", ...path].join(".")} ${message}`)
+      .join("; ");
     throw failure("DIST_ERR_OPTIONS_INVALID", { owner, problems }, context);
   }
   const options = checked.value as Readonly<Record<string, unknown>>;

@@ -20,7 +20,7 @@ export function runKit<Subject>(kit: Kit<Subject>, subject: string, create: () =
   });
 }
 
-/** The titles of the cases that a provider does not pass. A kit proves itself on saboteurs: wrong providers it must reject. */
+/** The titles of the cases that a provider fails. A kit proves itself on saboteurs: wrong providers it must reject. */
 export async function failedCases<Subject>(kit: Kit<Subject>, create: () => Subject): Promise<string[]> {
   const failed: string[] = [];
   for (const { title, check } of kit.cases) {

@@ -15,7 +15,12 @@ function table(head: string): string[][] {
   const start = lines.indexOf(head);
   const end = lines.indexOf("", start);
   if (start === -1) throw new Error(`no table '${head}'`);
-  return lines.slice(start + 2, end).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 }
 
 const quoted = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
@@ -32,7 +37,10 @@ const kinds: Readonly<Record<string, string>> = {
 describe("the reference for authors of plugins", () => {
   it("lists every hook with what taps get, in order, and how they are called", () => {
     const rows = table("| Hook | A tap gets | It may answer | How |");
-    const hooks = Object.entries(createHooks()) as unknown as [string, { _args: string[]; constructor: { name: string } }][];
+    const hooks = Object.entries(createHooks()) as unknown as [
+      string,
+      { _args: string[]; constructor: { name: string } },
+    ][];
     expect(rows.map(([name = "", args = ""]) => [quoted(name)[0], quoted(args)])).toEqual(
       hooks.map(([name, { _args }]) => [name, _args]),
     );
@@ -46,7 +54,8 @@ describe("the reference for authors of plugins", () => {
     const { deltas, compressors, ciphers, transports, priorities, interpreters } = new testkit.RecordingHost("x");
     const registries = { deltas, compressors, ciphers, transports, priorities, interpreters };
     expect(rows.map(([name = ""]) => quoted(name)[0])).toEqual(Object.keys(registries));
-    for (const kit of rows.flatMap(([, , kits = ""]) => quoted(kits))) expect(testkit).toHaveProperty(kit, expect.any(Function));
+    for (const kit of rows.flatMap(([, , kits = ""]) => quoted(kits)))
+      expect(testkit).toHaveProperty(kit, expect.any(Function));
   });
 
   it("lists everything a host has", () => {
@@ -57,7 +66,9 @@ describe("the reference for authors of plugins", () => {
 
   it("lists every format of options", () => {
     const rows = table("| Format | In the configuration | What the plugin gets |");
-    expect(rows.map(([name = ""]) => quoted(name)[0]).sort()).toEqual([...new Set([...Object.keys(formats), "secret"])].sort());
+    expect(rows.map(([name = ""]) => quoted(name)[0]).sort()).toEqual(
+      [...new Set([...Object.keys(formats), "secret"])].sort(),
+    );
   });
 
   it("names only what the sdk and the testkit have", () => {

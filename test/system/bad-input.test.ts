@@ -1,4 +1,5 @@
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { emptyDatabase } from "../embedded.ts";
 import { Deployment, freePort } from "./deployment.ts";
 import type { CommandResult } from "./deployment.ts";
-import { root } from "./program.ts";
+import { Program, main, root } from "./program.ts";
 import { mixedTree, readTree, writeTree } from "./tree.ts";
 
 const textOf = ({ output, errors }: CommandResult) => output + errors;
@@ -192,5 +193,30 @@ describe("a command that cannot reach control", () => {
     const result = await deployment.run("status");
     expect({ exit: result.code, text: textOf(result) }).toEqual({ exit: 4, text: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string });
     expect(textOf(result)).toContain("distributary control");
+  });
+});
+
+describe("a control that may not read a file", () => {
+  it("says which, publishes nothing, and goes on when it may", async () => {
+    await using deployment = await Deployment.create({ groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web" } } });
+    mixedTree(deployment.staging("www"), "readable");
+    const secret = join(deployment.staging("www"), "secret.txt");
+    writeFileSync(secret, "nobody may read this\n", { mode: 0o000 });
+    // Root may read everything.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) spawnSync("chown", ["--recursive", "65534:65534", deployment.directory]);
+    const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", process.execPath];
+    const args = [main, "control", "--config", deployment.config];
+    const control = deployment.own(isRoot ? new Program("setpriv", [...asNobody, ...args]) : new Program(process.execPath, args));
+    await control.says("control runs");
+    await deployment.run("apply", "--file", deployment.config);
+    await deployment.startAgent("a");
+    const result = await deployment.run("publish", "www");
+    expect({ code: result.code, text: textOf(result) }).toEqual({ code: 1, text: expect.stringContaining("secret.txt") as string });
+    expect(textOf(result)).toContain("DIST_ERR_CONTENT_STAGING");
+    expect(existsSync(deployment.live("a", "www"))).toBe(false);
+    chmodSync(secret, 0o644);
+    expect((await deployment.run("publish", "www")).code).toBe(0);
+    expect(readTree(deployment.live("a", "www"))).toEqual(readTree(deployment.staging("www")));
   });
 });

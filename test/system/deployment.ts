@@ -97,10 +97,11 @@ export class Deployment implements AsyncDisposable {
   }
 
   spawn(args: readonly string[], options: ProgramOptions = {}): Program {
-    return this.#own(Program.distributary(args, { cwd: this.directory, ...options }));
+    return this.own(Program.distributary(args, { cwd: this.directory, ...options }));
   }
 
-  #own(program: Program): Program {
+  /** The same program, stopped with the deployment. */
+  own(program: Program): Program {
     this.#programs.add(program);
     const forget = () => this.#programs.delete(program);
     program.ended.then(forget, forget);

@@ -3,8 +3,12 @@ import type { ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { failure } from "distributary/sdk";
 import { Client } from "../client.ts";
+
+/** `.ts` in the repository and `.js` as published. */
+const mainModule = fileURLToPath(import.meta.url.replace(/demo\/fleet\.(\w+)$/, "main.$1"));
 
 /** How long processes may take to start, and to stop before they are killed. */
 const startMs = 60_000;
@@ -78,8 +82,7 @@ export class Fleet implements AsyncDisposable {
 
   #spawn(name: string, args: readonly string[], environment: Readonly<Record<string, string>>): void {
     const log = openSync(join(this.directory, `${name}.log`), "a");
-    const main = process.argv[1] ?? "";
-    const child = spawn(process.execPath, [main, ...args], {
+    const child = spawn(process.execPath, [mainModule, ...args], {
       stdio: ["ignore", log, log],
       env: { ...process.env, ...environment },
       detached: this.#isKept,

@@ -54,7 +54,7 @@ export const jobRoutes = [
         site: { type: "string", maxLength: 63, description: "With which site." },
         allowEmpty: { type: "boolean", description: "publish: an empty staging directory may empty the site." },
         commit: { type: "string", enum: ["auto", "manual"], description: "publish, restore: whether it goes live by itself." },
-        version: { type: "integer", minimum: 1, description: "switch, rollback, restore: which version." },
+        version: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "switch, rollback, restore: which version." },
         checkpoint: { type: "string", maxLength: 200, description: "restore: which checkpoint, by id or label." },
         label: { type: "string", minLength: 1, maxLength: 200, description: "checkpoint: what it is called." },
         nodes: {

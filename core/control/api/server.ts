@@ -87,7 +87,7 @@ function readBody(route: ApiRoute, request: FastifyRequest): never {
   const isPlugin = route.path.startsWith("/v1/plugins/");
   if (isPlugin) return (request.body ?? request.query) as never;
   const schema = route.body ?? noBody;
-  const given = route.method === "GET" ? fromQuery(schema, request.query as Record<string, unknown>) : (request.body ?? {});
+  const given = route.method === "GET" ? fromQuery(schema, request.query as Record<string, unknown>) : (request.body === undefined ? {} : request.body);
   const checked = compileSchema(schema)(given);
   if (checked.ok) return checked.value as never;
   const problem = checked.problems.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`)).join("; ");

@@ -17,6 +17,8 @@ interface Running {
   /** Said before there was a rollout to tell. */
   approved: boolean;
   aborted: string | undefined;
+  /** It has its outcome, which only has to be written down. */
+  isOver: boolean;
 }
 
 /**
@@ -103,7 +105,8 @@ export class Jobs {
   async abort(id: string, by: string): Promise<void> {
     const reason = `aborted by ${by}`;
     const running = [...this.#running.values()].find(({ record }) => record.job.id === id);
-    if (running !== undefined && ["queued", "running"].includes(running.record.job.state)) {
+    if (running?.isOver === true) throw failure("DIST_ERR_JOB_TOO_LATE", { job: id, phase: "ended" });
+    if (running !== undefined) {
       running.rollout?.abort(reason);
       running.aborted = reason;
       return;
@@ -126,7 +129,7 @@ export class Jobs {
     const rows = await this.#parts.db.selectFrom("job").selectAll().where("state", "=", "queued").orderBy("asked_at").execute();
     for (const row of rows) {
       if (this.#running.has(row.site) || this.#stopping) continue;
-      const running: Running = { record: new JobRecord(this.#parts, toJob(row)), rollout: undefined, approved: false, aborted: undefined };
+      const running: Running = { record: new JobRecord(this.#parts, toJob(row)), rollout: undefined, approved: false, aborted: undefined, isOver: false };
       this.#running.set(row.site, running);
       this.#background(this.#run(row.site, running));
     }
@@ -141,8 +144,10 @@ export class Jobs {
         if (running.approved) rollout?.approve();
         if (running.aborted !== undefined) rollout?.abort(running.aborted);
       });
+      running.isOver = true;
       await this.#whenStored(() => this.#end(record, outcome.state, outcome.reason));
     } catch (error) {
+      running.isOver = true;
       if (this.#stopping) return;
       this.#parts.log.warn({ job: record.job.id, error: describeError(error) }, "job failed");
       const isRetryable = error instanceof DistributaryError && error.retryable;

@@ -32,7 +32,7 @@ function check(text: string) {
   return { status, output: stdout + stderr };
 }
 
-const policy = (use: string) => `policies: { p: { compress: [{ use: ${use} }] } }\n`;
+const policy = (use: string) => `policies: { p: { compress: [{ types: [html], use: ${use} }] } }\n`;
 const plugin = (options: string) => `plugins:\n  - use: ./strict.mjs\n    options: { ${options} }\n`;
 
 describe("distributary check", () => {
@@ -44,7 +44,7 @@ describe("distributary check", () => {
   it("says what is wrong with the options, and does not blame the names that plugin would provide", () => {
     const { status, output } = check(plugin("url: 7, key: { env: K }") + policy("strict"));
     expect(status).toBe(1);
-    expect(output).toMatch(/site\.yaml:3 .*plugins\.0\.options\.url|options\.url/);
+    expect(output).toMatch(/site\.yaml:3 +plugins\[0\]\.options\.url/);
     expect(output).not.toContain("no compressor named");
   });
 

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,7 +23,11 @@ afterAll(() => rmSync(directory, { recursive: true }));
 function run(file: string, args: readonly string[], cwd = directory) {
   // A test run inside of a test run is one of its own.
   const { VITEST: _, NODE_ENV: __, ...env } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, file), ...args], { cwd, encoding: "utf8", env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, file), ...args], {
+    cwd,
+    encoding: "utf8",
+    env,
+  });
   return { status, output: stdout + stderr };
 }
 
@@ -32,17 +45,27 @@ describe("distributary new plugin", () => {
 
   it("writes a folder that is a package", () => {
     expect(readdirSync(folder).sort()).toEqual([
-      ".gitignore", "README.md", "index.test.ts", "index.ts", "package.json", "tsconfig.build.json", "tsconfig.json",
+      ".gitignore",
+      "README.md",
+      "index.test.ts",
+      "index.ts",
+      "package.json",
+      "tsconfig.build.json",
+      "tsconfig.json",
     ]);
     const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, unknown>;
     expect(manifest).toMatchObject({ name: "distributary-plugin-shrink", type: "module", exports: "./dist/index.js" });
     expect(manifest["peerDependencies"]).toEqual({ distributary: "^0.1.0" });
-    for (const name of readdirSync(folder)) expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/my-plugin|template/);
+    for (const name of readdirSync(folder))
+      expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/my-plugin|template/);
   });
 
   it("describes the options that the plugin has", () => {
     const text = readFileSync(join(root, "sdk/template/README.md"), "utf8");
-    const table = withOptionTable("<!-- options -->\n<!-- /options -->\n", plugin.options ?? { type: "object", properties: {} });
+    const table = withOptionTable(
+      "<!-- options -->\n<!-- /options -->\n",
+      plugin.options ?? { type: "object", properties: {} },
+    );
     expect(text).toContain(table.split("\n").slice(1, -2).join("\n"));
   });
 
@@ -54,12 +77,18 @@ describe("distributary new plugin", () => {
 
   it("writes a plugin that the compiler has nothing against, and that is built by its own scripts", () => {
     expect(run("node_modules/typescript/bin/tsc", [], folder)).toEqual({ status: 0, output: "" });
-    expect(run("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"], folder)).toEqual({ status: 0, output: "" });
+    expect(run("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"], folder)).toEqual({
+      status: 0,
+      output: "",
+    });
     expect(readdirSync(join(folder, "dist")).sort()).toEqual(["index.d.ts", "index.js"]);
   });
 
   it("writes a plugin that a configuration can use as it is", () => {
-    writeFileSync(join(directory, "site.yaml"), "plugins:\n  - use: ./distributary-plugin-shrink/index.ts\n    options: { level: 9 }\n");
+    writeFileSync(
+      join(directory, "site.yaml"),
+      "plugins:\n  - use: ./distributary-plugin-shrink/index.ts\n    options: { level: 9 }\n",
+    );
     const { output } = distributary("plugins", "--config", "site.yaml", "--json");
     const found = JSON.parse(output) as { id: string }[];
     expect(found).toContainEqual(
@@ -75,7 +104,10 @@ describe("distributary new plugin", () => {
   it("leaves a folder alone that is there already", () => {
     const before = readFileSync(join(folder, "index.ts"), "utf8");
     const { status, output } = distributary("new", "plugin", "shrink");
-    expect({ status, output }).toEqual({ status: 2, output: expect.stringContaining("is there already; nothing was changed") });
+    expect({ status, output }).toEqual({
+      status: 2,
+      output: expect.stringContaining("is there already; nothing was changed"),
+    });
     expect(readFileSync(join(folder, "index.ts"), "utf8")).toBe(before);
   });
 
@@ -94,6 +126,9 @@ describe("distributary new plugin", () => {
   });
 
   it("says what it can begin", () => {
-    expect(distributary("new", "site", "x")).toEqual({ status: 2, output: expect.stringContaining("must be one of plugin") });
+    expect(distributary("new", "site", "x")).toEqual({
+      status: 2,
+      output: expect.stringContaining("must be one of plugin"),
+    });
   });
 });

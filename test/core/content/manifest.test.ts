@@ -42,9 +42,9 @@ describe("a manifest", () => {
   });
 
   it("is the format of version 1, and its hash names the tree", () => {
-    expect(bytesOf(sample.slice(0, 3)).toString("hex")).toMatchInlineSnapshot();
-    expect(treeHash(sample)).toMatchInlineSnapshot();
-    expect(emptyTree).toMatchInlineSnapshot();
+    expect(bytesOf(sample.slice(0, 3)).toString("hex")).toMatchInlineSnapshot(`"64737474726565310101a400010a0000000000000003ffffffffffffffff55555555555555555555555555555555555555555555555555555555555555550201c00001640101a40003642f65000001000000000000000000000000015555555555555555555555555555555555555555555555555555555555555555"`);
+    expect(treeHash(sample)).toMatchInlineSnapshot(`"1c77c5fa10e6adea2b72cb8f44b15b57034ead4cfa2de90270a9794b23385a9d"`);
+    expect(emptyTree).toMatchInlineSnapshot(`"ef9903af69de90abf3e8e31cddf73de988447cd6572837a0ebcb79df6681f05a"`);
     expect(treeHash(sample.slice(1))).not.toBe(treeHash(sample));
   });
 

@@ -25,7 +25,10 @@ type Hooks = Host["hooks"];
 const tapping = (name: string, tap: (hooks: Hooks) => void): PluginUse => shelf.plugin(name, ({ hooks }) => tap(hooks));
 
 /** How the core calls each hook that can be waited for. */
-const calls: Record<Exclude<HookName, "providerRegistered">, (kernel: Kernel, signal: AbortSignal) => Promise<unknown>> = {
+const calls: Record<
+  Exclude<HookName, "providerRegistered">,
+  (kernel: Kernel, signal: AbortSignal) => Promise<unknown>
+> = {
   started: ({ hooks }, signal) => hooks.started.promise("control", simIo(), signal),
   nodeJoined: ({ hooks }, signal) => hooks.nodeJoined.promise("a", signal),
   nodeLeft: ({ hooks }, signal) => hooks.nodeLeft.promise("a", signal),
@@ -46,7 +49,10 @@ const tellsAll = (name: HookName) => ["afterSwitch", "stopping"].includes(name);
 
 /** What a call rejects with, or what the kernel logged in its place. */
 async function problemOf(name: keyof typeof calls, kernel: Kernel): Promise<unknown> {
-  const thrown = await calls[name](kernel, calm()).then(() => undefined, (error: unknown) => error);
+  const thrown = await calls[name](kernel, calm()).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   return tellsAll(name) ? shelf.lines.at(-1)?.fields["error"] : thrown;
 }
 
@@ -59,7 +65,9 @@ describe("every hook", () => {
 
   it.each(names)("%s names plugin and hook when a tap fails, and keeps the cause", async (name) => {
     const cause = new Error("no luck");
-    await using kernel = await shelf.load([tapping("unlucky", (hooks) => hooks[name].tap((): Promise<never> => Promise.reject(cause)))]);
+    await using kernel = await shelf.load([
+      tapping("unlucky", (hooks) => hooks[name].tap((): Promise<never> => Promise.reject(cause))),
+    ]);
     const problem = await problemOf(name, kernel);
     expect(problem).toMatchObject({
       code: "DIST_ERR_HOOK_FAILED",
@@ -113,7 +121,9 @@ describe("every hook", () => {
       });
     });
     const giver = shelf.plugin("giver", ({ priorities }) => priorities.add("mine", { of: () => 0 }));
-    await expect(shelf.load([strict, giver])).rejects.toThrow("plugin 'strict' failed in hook 'providerRegistered': no more");
+    await expect(shelf.load([strict, giver])).rejects.toThrow(
+      "plugin 'strict' failed in hook 'providerRegistered': no more",
+    );
   });
 });
 

@@ -28,7 +28,11 @@ describe("a kernel", () => {
     const uses = ["b", "a", "c"].map((name) => shelf.plugin(name, ({ id }) => void order.push(id)));
     await using kernel = await shelf.load(uses);
     expect(order).toEqual(["b", "a", "c"]);
-    expect(kernel.plugins.slice(-3).map(({ id, builtIn }) => [id, builtIn])).toEqual([["b", false], ["a", false], ["c", false]]);
+    expect(kernel.plugins.slice(-3).map(({ id, builtIn }) => [id, builtIn])).toEqual([
+      ["b", false],
+      ["a", false],
+      ["c", false],
+    ]);
   });
 
   it("refuses what is registered after its plugin's setup, however soon", async () => {
@@ -50,7 +54,9 @@ describe("a kernel", () => {
     expect(attempts).toEqual([frozen]);
     const [host] = hosts;
     expect(() => host?.hooks.started.tap(() => undefined)).toThrow("plugin 'slow' registered 'started' after start-up");
-    expect(() => host?.routes.add("late", {} as never)).toThrow("plugin 'slow' registered 'routes late' after start-up");
+    expect(() => host?.routes.add("late", {} as never)).toThrow(
+      "plugin 'slow' registered 'routes late' after start-up",
+    );
     expect(() => kernel.hooks.started.tap("core", () => undefined)).toThrow("registered 'started' after start-up");
     expect(kernel.registries.priorities.names()).toEqual(["default"]);
   });
@@ -145,6 +151,11 @@ describe("a kernel", () => {
     expect(kernel.registries.priorities.names()).toEqual(["default", "mine"]);
   });
 
+  it("knows all built-in providers in every role, so that control can check what policies name", async () => {
+    const everywhere = await Promise.all((["control", "agent"] as const).map((role) => shelf.load([], { role })));
+    for (const { registries } of everywhere) expect(registries.interpreters.names()).toEqual(["posix", "windows"]);
+  });
+
   it("refuses another level of the contract, and says where it was asked for", async () => {
     const use = shelf.plugin("future", () => undefined, { api: 2 });
     await expect(shelf.load([{ ...use, where: "web.yaml:7" }])).rejects.toMatchObject({
@@ -166,7 +177,9 @@ describe("a kernel", () => {
       return shelf.plugin(name, ({ priorities }) => priorities.add("best", priority));
     });
     if (first === undefined || second === undefined) throw new Error("no plugins");
-    await expect(shelf.load([first, second])).rejects.toThrow("priority 'best' is provided by both 'first' and 'second'");
+    await expect(shelf.load([first, second])).rejects.toThrow(
+      "priority 'best' is provided by both 'first' and 'second'",
+    );
   });
 
   it("refuses names of contributions that cannot stand in a configuration or an address", async () => {
@@ -208,7 +221,9 @@ describe("a kernel", () => {
     const use = shelf.plugin("picky", ({ priorities }) => priorities.add("picky", { ...priority, probe } as Priority));
     await using kernel = await shelf.load([use]);
     const io = simIo();
-    expect(() => kernel.usable("priorities", "picky", io)).toThrow("priority 'picky' cannot be used here: no such device");
+    expect(() => kernel.usable("priorities", "picky", io)).toThrow(
+      "priority 'picky' cannot be used here: no such device",
+    );
     expect(() => kernel.usable("priorities", "none", io)).toThrow("no priority named 'none'");
     expect(kernel.usable("priorities", "default", io)).toBe(kernel.registries.priorities.get("default"));
   });

@@ -54,17 +54,23 @@ describe("a plugin", () => {
   });
 
   it("comes from a TypeScript file beside the configuration, which needs no build", async () => {
-    const text = `interface Options { readonly level: number }\n${source("local").replace("setup()", "setup(_: unknown, __: Options)")}`;
+    const typed = source("local").replace("setup()", "setup(_: unknown, __: Options)");
+    const text = `interface Options { readonly level: number }\n${typed}`;
     put("plugins/local.ts", text);
     expect(await load("./plugins/local.ts")).toMatchObject({ name: "local" });
     expect(await load(join(directory, "plugins/local.ts"))).toMatchObject({ name: "local" });
-    expect(await loadPlugin({ use: "../plugins/local.ts" }, join(directory, "elsewhere"))).toMatchObject({ name: "local" });
+    expect(await loadPlugin({ use: "../plugins/local.ts" }, join(directory, "elsewhere"))).toMatchObject({
+      name: "local",
+    });
   });
 
   it("comes from a linked package with TypeScript", async () => {
     put("work/distributary-plugin-linked/package.json", JSON.stringify({ type: "module", exports: "./index.ts" }));
     put("work/distributary-plugin-linked/index.ts", source("linked"));
-    symlinkSync(join(directory, "work/distributary-plugin-linked"), join(directory, "node_modules/distributary-plugin-linked"));
+    symlinkSync(
+      join(directory, "work/distributary-plugin-linked"),
+      join(directory, "node_modules/distributary-plugin-linked"),
+    );
     expect(await load("linked")).toMatchObject({ name: "linked" });
   });
 });
@@ -75,7 +81,9 @@ describe("a plugin that cannot be loaded", () => {
       failing({
         code: "DIST_ERR_PLUGIN_NOT_FOUND",
         where: "web.yaml:2",
-        message: expect.stringMatching(/^plugin 'nowhere' was not found; tried: package distributary-plugin-nowhere from .+, package .+ from .+$/),
+        message: expect.stringMatching(
+          /^plugin 'nowhere' was not found; tried: package distributary-plugin-nowhere from .+, package .+ from .+$/,
+        ),
         hint: expect.stringContaining("gzip, "),
       }),
     );
@@ -86,7 +94,9 @@ describe("a plugin that cannot be loaded", () => {
   it.each(["constructor", "toString", "__proto__", "@", "", ".", "..", "a b", "file:///etc/passwd"])(
     "is not %j",
     async (use) => {
-      await expect(load(use)).rejects.toEqual(failing({ code: expect.stringMatching(/^DIST_ERR_PLUGIN_(NOT_FOUND|LOAD|SHAPE)$/) }));
+      await expect(load(use)).rejects.toEqual(
+        failing({ code: expect.stringMatching(/^DIST_ERR_PLUGIN_(NOT_FOUND|LOAD|SHAPE)$/) }),
+      );
     },
   );
 

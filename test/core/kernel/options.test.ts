@@ -69,7 +69,10 @@ describe("the options of a plugin", () => {
   });
 
   it("cannot be read with a schema that is wrong, and the plugin is named", () => {
-    const wrong = { ...plugin, options: { type: "object", properties: { a: { type: "strnig" } } } } as unknown as Plugin;
+    const wrong = {
+      ...plugin,
+      options: { type: "object", properties: { a: { type: "strnig" } } },
+    } as unknown as Plugin;
     expect(() => readOptions("sample", wrong, {}, { where: "web.yaml:3" })).toThrow(
       failing({
         code: "DIST_ERR_PLUGIN_SHAPE",

@@ -20,8 +20,12 @@ describe("a registry", () => {
 
   it("answers an unknown name with those it knows", () => {
     expect(() => registry.get("rar")).toThrow(failing("DIST_ERR_PROVIDER_UNKNOWN", "no compressor named 'rar'"));
-    expect(() => registry.get("rar")).toThrow(expect.objectContaining({ hint: expect.stringContaining("known: lz-4, zip") }));
-    expect(() => new Registry("cipher").get("x")).toThrow(expect.objectContaining({ hint: expect.stringContaining("known: none") }));
+    expect(() => registry.get("rar")).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("known: lz-4, zip") }),
+    );
+    expect(() => new Registry("cipher").get("x")).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("known: none") }),
+    );
   });
 
   it("refuses a name twice, from whomever", () => {

@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { collect } from "../../../core/agent/collect.ts";
+import { Spool } from "../../../core/agent/spool.ts";
+import type { Assignment } from "../../../core/assignment/assignment.ts";
+import { hashOf } from "../../../core/content/hash.ts";
+import { Kernel } from "../../../core/kernel/kernel.ts";
+import { definePlugin, failure } from "../../../sdk/index.ts";
+import type { PeerTransport, PieceStore } from "../../../sdk/index.ts";
+import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
+import { SimDisk } from "../../../sdk/testkit/sim/disk.ts";
+import { simIo } from "../../../sdk/testkit/sim/io.ts";
+import { SimNetwork } from "../../../sdk/testkit/sim/http.ts";
+import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
+import http from "../../../plugins/http/index.ts";
+import { recordingHost } from "../../../sdk/testkit/recording-host.ts";
+import { commitHeader } from "../assignment/sample.ts";
