@@ -71,6 +71,6 @@ function encodeRecord(record: JournalRecord): Uint8Array {
 
 function decodeRecord(line: string): JournalRecord | undefined {
   const text = line.slice(9);
-  if (text === "" || line.slice(0, 8) !== crc32(text).toString(16).padStart(8, "0")) return undefined;
+  if (text === "" || line.slice(0, 9) !== `${crc32(text).toString(16).padStart(8, "0")} `) return undefined;
   return JSON.parse(text) as JournalRecord;
 }

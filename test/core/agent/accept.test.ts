@@ -110,7 +110,6 @@ describe("the sections of an update", () => {
     ["another update, by what it follows", { after: "id-9" }],
     ["a longer update", { section: [2, 4] }],
     ["another place", { section: [3, 3] }],
-    ["another site", { site: "blog" }],
     ["a commit", { type: "commit" }],
   ])("are refused if one belongs to %s", ([, change]) => {
     expect(chain(section(2, change))).toThrowError(refuses("DIST_ERR_ASSIGNMENT_FORMAT"));

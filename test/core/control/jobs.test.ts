@@ -146,6 +146,18 @@ describe.each(databases)("jobs, with the %s database", (database) => {
     await expect(trial.control.ask({ kind: "restore", site: "www", checkpoint: "one" }, "test")).rejects.toMatchObject({ code: "DIST_ERR_CHECKPOINT_UNKNOWN" });
   });
 
+  it("that a node does not finish do not keep it from the next one", async () => {
+    const policy = { transport: "counted", pieceBytes: "4 KiB", compress: [], quorum: "1", prepareTimeout: "1s", commitTimeout: "1s" };
+    await trial.declare({ groups: { web: { nodes: ["a", "b"] } }, sites: { stuck: { staging: "./staging/stuck", group: "web", policy } } });
+    await trial.stopAgent("b");
+    await trial.startAgent("b", { plugins: [{ use: counted, options: { haltAfter: 2 } }] });
+    writeTree(trial.staging("stuck"), { "film.mp4": noise(40_000, "stuck") });
+    const replicated = trial.event((event) => event.type === "job" && event.kind === "replicate" && event.state === "done");
+    expect(await trial.run({ kind: "publish", site: "stuck" })).toMatchObject({ state: "done", reason: "1 of 2 nodes switched, 1 failed" });
+    await replicated;
+    for (const node of ["a", "b"]) isLive(node, "stuck");
+  });
+
   it("come by themselves for a node that joins a group", async () => {
     change("edge");
     await trial.startAgent("c", { labels: { tier: "edge" } });

@@ -3,8 +3,8 @@ import type { Http, PieceStore } from "distributary/sdk";
 import { fetchPieces } from "../../../plugins/http/fetch.ts";
 
 /**
- * A transport that asks for one piece at a time over HTTP, says for which, and, having stored `haltAfter` of them, asks for
- * no more, so that a test can interrupt a transfer at a known piece.
+ * A transport that asks for one piece at a time over HTTP, says for which, and, having stored `haltAfter` of them, halts
+ * once until it is given up, so that a test can interrupt a transfer at a known piece.
  */
 export default definePlugin({
   name: "counted",
@@ -14,7 +14,7 @@ export default definePlugin({
     properties: { haltAfter: { type: "integer", minimum: 0, default: 0, description: "0: never." } },
   },
   setup({ transports, log }, { haltAfter }) {
-    let stored = 0;
+    let [stored, hasHalted] = [0, false];
     transports.add("counted", {
       reach: "peer",
       // Control's own http answers.
@@ -23,7 +23,8 @@ export default definePlugin({
         const http: Http = {
           serve: (prefix, answer) => io.http.serve(prefix, answer),
           async request(peer, path, options) {
-            if (haltAfter > 0 && stored >= haltAfter) {
+            if (haltAfter > 0 && stored >= haltAfter && !hasHalted) {
+              hasHalted = true;
               log.info({ stored }, "transfer halted");
               await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
             }
