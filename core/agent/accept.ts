@@ -42,8 +42,9 @@ export function checkAssignment(
   if (!audience.nodes.includes(node)) throw failure("DIST_ERR_ASSIGNMENT_AUDIENCE", { site, serial, node });
   if (wallTime > expiresAt) throw failure("DIST_ERR_ASSIGNMENT_EXPIRED", { site, serial, expiresAt: new Date(expiresAt).toISOString() });
   const isPrepared = state.prepared?.serial === serial;
+  const isGone = header.type === "remove" && state.live === undefined;
   const isLive = state.live?.version === header.version && state.live.tree === header.result;
-  if ((serial <= state.lastSerial && !isPrepared && !isLive) || serial > state.lastSerial + longestJump) {
+  if ((serial <= state.lastSerial && !isPrepared && !isLive && !isGone) || (state.lastSerial > 0 && serial > state.lastSerial + longestJump)) {
     throw failure("DIST_ERR_ASSIGNMENT_SERIAL", { site, serial, last: state.lastSerial });
   }
   const refuse = (reason: string) => failure("DIST_ERR_POLICY_REFUSED", { site, reason });

@@ -1,8 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { dirname, join } from "node:path";
-import { DistributaryError, failure } from "distributary/sdk";
+import { failure } from "distributary/sdk";
 import type { Io, Log, Peer } from "distributary/sdk";
-import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
@@ -12,10 +11,10 @@ import { AssignmentSource } from "./assignment-source.ts";
 import { readSections } from "./carry-out.ts";
 import type { ArrivedSection } from "./carry-out.ts";
 import { ControlStream } from "./control-stream.ts";
-import { Releases } from "./release.ts";
+import { Sites } from "./sites.ts";
 import { Spool } from "./spool.ts";
 import { collect } from "./collect.ts";
-import { hostFacts, nativeInterpreter } from "./host-facts.ts";
+import { hostFacts } from "./host-facts.ts";
 
 export interface AgentOptions {
   readonly node: string;
@@ -52,7 +51,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #spool: Spool;
   readonly #source: AssignmentSource;
-  readonly #sites = new Map<string, Releases>();
+  readonly #sites: Sites;
   /** The last order of each site, to queue behind. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #current = new Map<string, CurrentJob>();
@@ -64,15 +63,13 @@ export class Agent {
     this.#options = options;
     this.#source = new AssignmentSource(io, options.control, options.signingKey);
     this.#spool = new Spool(io.disk, join(options.directory, "spool"));
+    this.#sites = new Sites(io, { ...options, directory: join(options.directory, "sites") });
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
   }
 
   /** Recovers every site that is here, then keeps to control's stream until the signal. */
   async run(signal: AbortSignal): Promise<void> {
-    for (const site of this.#knownSites()) {
-      const releases = this.#site(site);
-      await releases.serveAgain(signal).catch((error: unknown) => this.#options.log.error({ site, error: describe(error) }, "server not told"));
-    }
+    for (const site of this.#sites.known()) this.#recover(site, signal);
     this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);
     const served = this.#serveTransports();
     try {
@@ -87,9 +84,31 @@ export class Agent {
     }
   }
 
+  /** One site that cannot be recovered is left as it is, and does not stop the others. */
+  #recover(site: string, signal: AbortSignal): void {
+    try {
+      this.#sites.open(site);
+      this.#serveSoon(site, signal, 0);
+    } catch (error) {
+      this.#options.log.error({ site, error: describe(error) }, "the site could not be recovered and is left alone");
+    }
+  }
+
+  /** While whoever serves a site has not been told that it moved, that is tried again, with pauses that grow to five minutes. */
+  #serveSoon(site: string, signal: AbortSignal, pauseMs: number): void {
+    const releases = this.#sites.find(site);
+    if (releases?.isUnserved !== true || signal.aborted) return;
+    const { clock } = this.#io;
+    const due = clock.until(clock.now() + pauseMs, signal).then(
+      () => this.#enqueue(site, "", () => releases.serveAgain(signal)),
+      () => undefined,
+    );
+    void due.then(() => this.#queues.get(site)).then(() => this.#serveSoon(site, signal, nextPause(pauseMs)));
+  }
+
   /** The state of every site here, for `hello` and for tests. */
   states(): SiteState[] {
-    return [...this.#sites.values()].map(({ state }) => state);
+    return this.#sites.opened().map(({ state }) => state);
   }
 
   #serveTransports(): Disposable[] {
@@ -132,7 +151,7 @@ export class Agent {
         break;
       case "forget":
         this.#giveUp(message.site, message.job);
-        this.#enqueue(message.site, message.job, async () => this.#site(message.site).forget(message.serial));
+        this.#enqueue(message.site, message.job, async () => this.#sites.open(message.site).forget(message.serial));
         break;
       case "welcome":
       case "ping":
@@ -163,14 +182,15 @@ export class Agent {
     const before = this.#queues.get(site) ?? Promise.resolve();
     const after = before.then(async () => {
       const answer = await order().catch((error: unknown) => this.#failed(site, job, error));
-      if (answer !== undefined) await this.#report(answer);
+      if (answer !== undefined && job !== "") await this.#report(answer);
     });
     this.#queues.set(site, after);
   }
 
   #failed(site: string, job: string, error: unknown): FromNode {
-    const code = error instanceof DistributaryError ? error.code : ((error as NodeJS.ErrnoException).code ?? "DIST_ERR_UNEXPECTED");
-    const state = this.#sites.get(site)?.state;
+    const { code: given } = error as NodeJS.ErrnoException;
+    const code = typeof given === "string" ? given : "DIST_ERR_UNEXPECTED";
+    const state = this.#sites.find(site)?.state;
     this.#options.log.warn({ site, job, code, error: describe(error) }, "an order failed");
     return { type: "failed", job, code, reason: describe(error), ...(state === undefined ? {} : { state }) };
   }
@@ -201,9 +221,10 @@ export class Agent {
   ): Promise<FromNode> {
     const signal = AbortSignal.any([stopping, notWanted]);
     const assignments = await Promise.all(notices.map((notice) => this.#source.assignment(notice, signal)));
-    const releases = this.#site(site, assignments[0]?.header.interpreter);
+    const releases = this.#sites.open(site, assignments[0]?.header.interpreter);
     for (const assignment of assignments) this.#check(assignment, releases.state, site);
     checkChain(assignments);
+    if (releases.has(assignments[0]?.header.serial ?? 0)) return { type: "prepared", job, state: releases.state };
     try {
       const sections = await this.#collect(job, notices, assignments, signal);
       const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
@@ -239,10 +260,11 @@ export class Agent {
   async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {
     const assignment = await this.#source.assignment(notice, signal);
     const { type, site } = assignment.header;
-    const releases = this.#site(site);
+    const releases = this.#sites.open(site);
     this.#check(assignment, releases.state, notice.site);
     if (type === "update") throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: "an update cannot be switched to" });
-    const state = type === "remove" ? releases.remove(assignment) : await releases.switchTo(assignment, signal);
+    if (type === "remove") return { type: "switched", job, state: releases.remove(assignment) };
+    const state = await releases.switchTo(assignment, signal).finally(() => this.#serveSoon(site, signal, firstServePauseMs));
     this.#options.log.info({ site, job, live: state.live }, type);
     return { type: "switched", job, state };
   }
@@ -255,44 +277,18 @@ export class Agent {
   async #report(message: FromNode): Promise<void> {
     await this.#stream?.report(message);
   }
-
-  /** A site's releases, recovered when it is first asked for. `interpreter` counts only for a site that is new here. */
-  #site(site: string, interpreter = "native"): Releases {
-    const known = this.#sites.get(site);
-    if (known !== undefined) return known;
-    const { directory, keepReleases } = this.#options.permissionFor(site);
-    if (directory === undefined) throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: "the site may not be on this node" });
-    const releases = new Releases(this.#io, {
-      site,
-      directory,
-      interpreter: this.#options.kernel.usable("interpreters", this.#interpreterOf(site, interpreter), this.#io),
-      keepReleases,
-      afterSwitch: (release, signal) => this.#options.afterSwitch(site, release, signal),
-    });
-    releases.recover();
-    this.#sites.set(site, releases);
-    return releases;
-  }
-
-  /** Which interpreter a site was begun with is remembered in a file, so that all sites are recovered at the next start. */
-  #interpreterOf(site: string, wanted: string): string {
-    const { disk } = this.#io;
-    const directory = join(this.#options.directory, "sites");
-    makeDirectories(disk, directory);
-    const remembered = readFile(disk, join(directory, site));
-    if (remembered !== undefined) return Buffer.from(remembered).toString();
-    const interpreter = wanted === "native" ? nativeInterpreter() : wanted;
-    replaceFile(disk, join(directory, site), [Buffer.from(interpreter)]);
-    return interpreter;
-  }
-
-  #knownSites(): string[] {
-    const directory = join(this.#options.directory, "sites");
-    if (this.#io.disk.stat(directory) === undefined) return [];
-    return this.#io.disk.list(directory).filter((name) => !name.endsWith(".tmp"));
-  }
 }
 
+const firstServePauseMs = 5_000;
+const longestServePauseMs = 300_000;
+
+function nextPause(pauseMs: number): number {
+  return Math.min(longestServePauseMs, Math.max(firstServePauseMs, pauseMs * 2));
+}
+
+/** Control takes at most so much: a path in it may be thousands of characters long. */
+const longestReason = 1_000;
+
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
 }

@@ -63,8 +63,8 @@ export class ControlStream {
         timer = setTimeout(() => silence.abort(new Error("control is silent")), silenceMs);
         const message = JSON.parse(line) as FromControl;
         if (message.type === "welcome") {
-          this.#isOpen = true;
           await this.#post(taps.greet(), signal);
+          this.#isOpen = true;
           this.#log.info({ control: message.control }, "connected to control");
         } else taps.take(message);
       }

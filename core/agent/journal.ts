@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { failure } from "distributary/sdk";
 import type { Disk } from "distributary/sdk";
 import { readFile } from "../content/durable-file.ts";
 import type { ReleaseState } from "../protocol/messages.ts";
@@ -38,14 +39,14 @@ export class Journal {
     if (isNew) this.#disk.sync(this.#path.slice(0, this.#path.lastIndexOf("/")));
   }
 
+  /** Throws DIST_ERR_JOURNAL_DAMAGED if a record is not whole that was followed by others: no crash does that. */
   read(): JournalRecord[] {
-    const records: JournalRecord[] = [];
-    for (const line of Buffer.from(readFile(this.#disk, this.#path) ?? []).toString("utf8").split("\n")) {
-      const record = decodeRecord(line);
-      if (record === undefined) break;
-      records.push(record);
-    }
-    return records;
+    const lines = Buffer.from(readFile(this.#disk, this.#path) ?? []).toString("utf8").split("\n");
+    const records = lines.map(decodeRecord);
+    const end = records.indexOf(undefined);
+    const isTorn = records.slice(end + 1).every((record) => record === undefined);
+    if (end !== -1 && !isTorn) throw failure("DIST_ERR_JOURNAL_DAMAGED", { path: this.#path, line: end + 1 });
+    return records.slice(0, end === -1 ? records.length : end).filter((record) => record !== undefined);
   }
 
   /** Puts these records in place of all that are there, in one durable step; also takes away a torn end. */

@@ -99,6 +99,15 @@ export class Releases {
     }
   }
 
+  /** Whether the release of this serial is here, whole and durable. */
+  has(serial: number): boolean {
+    return this.#ledger.releases.has(serial);
+  }
+
+  get isUnserved(): boolean {
+    return this.#ledger.unserved !== undefined;
+  }
+
   /** Tells who serves the site, if that was cut off. */
   async serveAgain(signal: AbortSignal): Promise<void> {
     if (this.#ledger.unserved !== undefined) await this.#serve(this.#ledger.unserved, signal);
@@ -209,8 +218,11 @@ export class Releases {
     const backup = live === undefined || isSame || live.serial === target.serial ? this.#backup() : { backup: live };
     this.#record({ serial: header.serial, to: { ...target, version: header.version }, ...from, ...backup });
     this.#damage = undefined;
-    await this.#serve(header.serial, signal);
-    this.collect(header.keepReleases);
+    try {
+      await this.#serve(header.serial, signal);
+    } finally {
+      this.collect(header.keepReleases);
+    }
     return this.state;
   }
 

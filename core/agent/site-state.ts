@@ -44,6 +44,9 @@ export function followJournal(records: readonly JournalRecord[]): Ledger {
   };
 }
 
+/** Control takes at most so much: a path in it may be thousands of characters long. */
+const longestDamage = 1_000;
+
 /** The newest prepared release that is neither live nor backup, as it is told to control. */
 export function siteState(site: string, ledger: Ledger, damage?: string): SiteState {
   const { live, backup, lastSerial } = ledger;
@@ -55,6 +58,6 @@ export function siteState(site: string, ledger: Ledger, damage?: string): SiteSt
     ...(live === undefined ? {} : { live }),
     ...(backup === undefined ? {} : { backup }),
     ...(prepared !== undefined && prepared.serial > (live?.serial ?? 0) ? { prepared } : {}),
-    ...(damage === undefined ? {} : { damage }),
+    ...(damage === undefined ? {} : { damage: damage.slice(0, longestDamage) }),
   };
 }

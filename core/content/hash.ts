@@ -1,5 +1,3 @@
-import type { IHasher } from "hash-wasm";
-
 /** Length of a hash in bytes; as hex it is twice as long. */
 export const hashBytes = 32;
 
@@ -26,22 +24,17 @@ async function nativeHasher(): Promise<() => Hasher> {
   };
 }
 
+/** One instance serves all: making one is asynchronous, so the state of each hash in progress is put in and taken out. */
 async function wasmHasher(): Promise<() => Hasher> {
   const { createBLAKE3 } = await import("hash-wasm");
-  // An instance of the module is reset rather than made anew, which would be asynchronous; each hash in progress needs its own.
-  const idle: IHasher[] = [];
-  const ready = await Promise.all(Array.from({ length: 8 }, () => createBLAKE3()));
-  idle.push(...ready);
+  const shared = await createBLAKE3();
   return () => {
-    const hasher = idle.pop();
-    if (hasher === undefined) throw new Error("more than eight hashes in progress");
-    hasher.init();
+    let state = shared.init().save();
     return {
-      update: (bytes) => void hasher.update(bytes),
-      digest: () => {
-        idle.push(hasher);
-        return hasher.digest("binary");
+      update(bytes) {
+        state = shared.load(state).update(bytes).save();
       },
+      digest: () => shared.load(state).digest("binary"),
     };
   };
 }

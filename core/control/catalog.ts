@@ -55,6 +55,11 @@ export class Catalog {
             .execute();
         }
       }
+      const known = await transaction.selectFrom("policy").select("name").execute();
+      const names = new Set(["default", ...known.map(({ name }) => name)]);
+      for (const { policy } of Object.values(sites)) {
+        if (typeof policy === "string" && !names.has(policy)) throw failure("DIST_ERR_POLICY_UNKNOWN", { policy });
+      }
       for (const [name, config] of Object.entries(sites)) {
         const config_json = JSON.stringify(config);
         await transaction
@@ -105,7 +110,9 @@ export class Catalog {
 
   async #policy(name: string): Promise<Policy> {
     const row = await this.#db.selectFrom("policy").select("config_json").where("name", "=", name).executeTakeFirst();
-    return row === undefined ? defaultPolicy : (JSON.parse(row.config_json) as Policy);
+    if (row !== undefined) return JSON.parse(row.config_json) as Policy;
+    if (name === "default") return defaultPolicy;
+    throw failure("DIST_ERR_POLICY_UNKNOWN", { policy: name });
   }
 
   /** Nodes that serve a group, in the order of their names. */

@@ -55,10 +55,12 @@ export class Control implements AsyncDisposable {
   readonly jobs: Jobs;
   readonly #options: ControlOptions;
   readonly #io: Io;
-  readonly #resources: AsyncDisposableStack;
+  #resources: AsyncDisposableStack;
+  readonly #stopping = new AbortController();
   #kernel: Kernel;
   #planner: Planner;
   #transports = new DisposableStack();
+  #reloading: Promise<void> = Promise.resolve();
   linkPort = 0;
 
   private constructor(
@@ -83,6 +85,7 @@ export class Control implements AsyncDisposable {
     const { catalog, hub, assignments, events } = this;
     this.jobs = new Jobs({
       ...{ db: parts.db, catalog, hub, assignments, events, log, clock, disk, directory },
+      stopping: this.#stopping.signal,
       startedAt: clock.now(),
       kernel: () => this.#kernel,
       planner: () => this.#planner,
@@ -111,10 +114,10 @@ export class Control implements AsyncDisposable {
     resources.defer(() => clearInterval(renewal));
     const control = new Control(options, {
       ...{ db: store.db, kernel, io: { ...io, http: link }, authority, enrolment, audit, ledger },
-      resources: new AsyncDisposableStack(),
+      resources,
     });
     await control.#begin(link);
-    control.#resources.use(resources.move());
+    control.#resources = resources.move();
     return control;
   }
 
@@ -132,8 +135,11 @@ export class Control implements AsyncDisposable {
     this.#transports = this.#serveTransports(this.#kernel);
     resources.defer(() => this.#transports.dispose());
     resources.defer(() => hub.close());
+    resources.defer(() => {
+      this.#stopping.abort(new Error("control stops"));
+      return this.jobs.stop();
+    });
     await this.jobs.start();
-    resources.defer(() => this.jobs.stop());
   }
 
   get directory(): string {
@@ -166,7 +172,13 @@ export class Control implements AsyncDisposable {
   }
 
   /** A new generation: loads and starts the plugins anew, takes over, then stops the old ones. If that fails, the old ones stay. */
-  async reload(plugins: readonly PluginUse[]): Promise<void> {
+  reload(plugins: readonly PluginUse[]): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(plugins));
+    this.#reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  async #reload(plugins: readonly PluginUse[]): Promise<void> {
     const next = await loadKernel(this.#options, plugins);
     await next.start("control", this.#io);
     const [kernel, planner] = [this.#kernel, this.#planner];
@@ -174,8 +186,8 @@ export class Control implements AsyncDisposable {
     this.#planner = this.#newPlanner(plugins);
     this.#transports.dispose();
     this.#transports = this.#serveTransports(next);
+    await planner.retire();
     await kernel[Symbol.asyncDispose]();
-    await planner[Symbol.asyncDispose]();
     this.log.info({ plugins: plugins.map(({ use }) => use) }, "plugins loaded anew");
   }
 

@@ -1,5 +1,3 @@
-import { EventEmitter, on } from "node:events";
-
 /** What happens at control, for whoever watches: the API's event stream, the command line, tests. */
 export type ControlEvent =
   | { readonly type: "node"; readonly node: string; readonly name: string; readonly connected: boolean }
@@ -8,21 +6,47 @@ export type ControlEvent =
   | { readonly type: "progress"; readonly job: string; readonly what: string; readonly node?: string; readonly done: number; readonly total: number }
   | { readonly type: "site"; readonly site: string; readonly liveVersion: number | null };
 
+/** How far a listener may be behind. */
+const mostWaiting = 10_000;
+
 /** Hands events to everybody who listens at the moment; keeps none. */
 export class Events {
-  readonly #emitter = new EventEmitter().setMaxListeners(0);
+  readonly #listeners = new Set<(event: ControlEvent) => void>();
 
   emit(event: ControlEvent): void {
-    this.#emitter.emit("event", event);
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** Events from now until the signal; a listener that is 10,000 behind is cut off. */
-  async *listen(signal: AbortSignal): AsyncIterable<ControlEvent> {
-    const queue = on(this.#emitter, "event", { signal, highWaterMark: 10_000 });
+  listen(signal: AbortSignal): AsyncIterable<ControlEvent> {
+    const waiting: ControlEvent[] = [];
+    let wake = () => {};
+    const listener = (event: ControlEvent) => {
+      waiting.push(event);
+      wake();
+    };
+    // From the call on, not from when the first event is asked for.
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => wake(), { once: true });
+    return this.#follow(waiting, (call) => (wake = call), () => this.#listeners.delete(listener), signal);
+  }
+
+  async *#follow(
+    waiting: ControlEvent[],
+    onEvent: (wake: () => void) => void,
+    leave: () => void,
+    signal: AbortSignal,
+  ): AsyncIterable<ControlEvent> {
     try {
-      for await (const [event] of queue) yield event as ControlEvent;
-    } catch (error) {
-      if (!signal.aborted) throw error;
+      while (!signal.aborted && waiting.length < mostWaiting) {
+        yield* waiting.splice(0);
+        if (waiting.length > 0 || signal.aborted) continue;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        onEvent(resolve);
+        await promise;
+      }
+    } finally {
+      leave();
     }
   }
 }

@@ -60,8 +60,10 @@ export class NodeHub {
 
   /** A node opened its stream; an older one of it is closed. */
   open(node: string, stream: NodeStream): void {
-    this.#connections.get(node)?.stream.close();
+    const before = this.#connections.get(node);
+    before?.stream.close();
     this.#connections.set(node, { stream, bootId: undefined });
+    if (before?.bootId !== undefined) for (const watcher of this.#watchers) watcher.disconnected(node);
   }
 
   /** A stream ended. That of a node which has a newer one means nothing. */
@@ -82,31 +84,25 @@ export class NodeHub {
       await this.#greet(node, message, now);
       return;
     }
-    if ("state" in message && message.state !== undefined) await this.#storeState(node, message.state, now);
+    if ("state" in message && message.state !== undefined) await storeState(this.#db, node, message.state, now);
     for (const watcher of this.#watchers) watcher.answered(node, message);
   }
 
   async #greet(node: string, hello: Hello, now: number): Promise<void> {
     const { type: _, sites, bootId, ...facts } = hello;
-    const stored = { facts_json: JSON.stringify(facts), seen_at: now };
-    await this.#db.updateTable("node").set(stored).where("id", "=", node).execute();
-    await this.#db.deleteFrom("node_site").where("node", "=", node).execute();
-    for (const state of sites) await this.#storeState(node, state, now);
     const connection = this.#connections.get(node);
-    if (connection === undefined) return;
+    const stored = { facts_json: JSON.stringify(facts), seen_at: now };
+    await this.#db.transaction().execute(async (transaction) => {
+      await transaction.updateTable("node").set(stored).where("id", "=", node).execute();
+      await transaction.deleteFrom("node_site").where("node", "=", node).execute();
+      for (const state of sites) await storeState(transaction, node, state, now);
+    });
+    // Another stream may have taken its place meanwhile; that one greets by itself.
+    if (connection === undefined || this.#connections.get(node) !== connection) return;
     connection.bootId = bootId;
     this.#log.info({ node, name: hello.name }, "node connected");
     this.#events.emit({ type: "node", node, name: hello.name, connected: true });
     for (const watcher of this.#watchers) watcher.connected(node);
-  }
-
-  async #storeState(node: string, state: SiteState, reported_at: number): Promise<void> {
-    const state_json = JSON.stringify(state);
-    await this.#db
-      .insertInto("node_site")
-      .values({ node, site: state.site, state_json, reported_at })
-      .onConflict((conflict) => conflict.columns(["node", "site"]).doUpdateSet({ state_json, reported_at }))
-      .execute();
   }
 
   /** What nodes last said they have of a site; a node that never said anything is not in it. */
@@ -124,4 +120,13 @@ export class NodeHub {
   close(): void {
     for (const { stream } of this.#connections.values()) stream.close();
   }
+}
+
+async function storeState(db: Kysely<Schema>, node: string, state: SiteState, reported_at: number): Promise<void> {
+  const state_json = JSON.stringify(state);
+  await db
+    .insertInto("node_site")
+    .values({ node, site: state.site, state_json, reported_at })
+    .onConflict((conflict) => conflict.columns(["node", "site"]).doUpdateSet({ state_json, reported_at }))
+    .execute();
 }

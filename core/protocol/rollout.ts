@@ -24,6 +24,8 @@ export interface RolloutPolicy {
   /** How long nodes may take to connect and to say whether they have room. */
   readonly gatherMs: Millis;
   readonly prepareMs: Millis;
+  /** How long those that still prepare may take once the quorum is prepared; as long as all others if absent. */
+  readonly graceMs?: Millis;
   /** How long a prepared release waits for "commit". */
   readonly holdMs: Millis;
   readonly switchMs: Millis;
@@ -71,12 +73,15 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
   #approved: boolean;
   readonly #policy: RolloutPolicy;
   readonly #needsPreparing: boolean;
+  readonly #isOrdered: boolean;
   readonly #nodes: Map<string, NodeState>;
   #effects: RolloutEffect[] = [];
 
-  constructor(nodes: readonly string[], policy: RolloutPolicy, needsPreparing: boolean) {
+  /** `isOrdered`: the commit for exactly these nodes was made before, and may have left; it begins with switching. */
+  constructor(nodes: readonly string[], policy: RolloutPolicy, needsPreparing: boolean, isOrdered = false) {
     this.#policy = policy;
     this.#needsPreparing = needsPreparing;
+    this.#isOrdered = isOrdered;
     this.#approved = policy.commit === "auto" || !needsPreparing;
     this.#nodes = new Map(nodes.map((node) => [node, { stage: "away", connected: false, reason: undefined }]));
   }
@@ -105,7 +110,8 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
   #take(event: RolloutEvent | Wake, now: Millis): void {
     switch (event.type) {
       case "start":
-        this.#enter("gathering", now + this.#policy.gatherMs);
+        if (this.#isOrdered) this.#goOnSwitching(now);
+        else this.#enter("gathering", now + this.#policy.gatherMs);
         for (const node of event.connected) this.#connect(node);
         break;
       case "connected":
@@ -119,6 +125,7 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
         break;
       case "prepared":
         if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching") this.#tellToSwitch(event.node);
+        this.#shortenWait(now);
         break;
       case "switched":
         this.#advance(event.node, ["switching"], "switched");
@@ -148,7 +155,7 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
   #goOn(now: Millis): void {
     const late = now >= this.#deadline;
     if (this.#phase === "gathering" && (late || this.#none("away", "asked"))) this.#endGathering(now);
-    else if (this.#phase === "preparing" && (late || this.#none("preparing") || this.#isHopeless())) this.#endPreparing(now, late);
+    else if (this.#phase === "preparing" && (late || this.#isPreparingOver())) this.#endPreparing(now, late);
     else if (this.#phase === "holding" && this.#approved) this.#endHolding();
     else if (this.#phase === "holding" && late) this.#end("cancelled", "nobody said commit in time");
     else if (this.#phase === "switching" && (late || this.#none("switching", "preparing"))) this.#endSwitching();
@@ -186,6 +193,25 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
     this.#enter("ordering", Infinity);
     const nodes = this.#needsPreparing ? [...this.#in("prepared"), ...this.#in("preparing")] : this.#in("able");
     this.#effects.push({ type: "order", nodes });
+  }
+
+  /** A slow node does not hold up the others: once enough are prepared, it has only the grace. */
+  #shortenWait(now: Millis): void {
+    const { quorum, graceMs = Infinity } = this.#policy;
+    if (this.#phase !== "preparing" || this.#in("prepared").length < quorum) return;
+    this.#deadline = Math.min(this.#deadline, now + graceMs);
+  }
+
+  /** Nobody who is there still prepares, though one who is away may; or the quorum cannot be reached any more. */
+  #isPreparingOver(): boolean {
+    const isEnough = this.#in("prepared").length >= this.#policy.quorum;
+    const waitsFor = ({ stage, connected }: NodeState) => stage === "preparing" && (connected || !isEnough);
+    return this.#isHopeless() || ![...this.#nodes.values()].some(waitsFor);
+  }
+
+  #goOnSwitching(now: Millis): void {
+    this.#enter("switching", now + this.#policy.switchMs);
+    for (const node of this.#nodes.keys()) this.#set(node, "switching");
   }
 
   #startSwitching(now: Millis): void {

@@ -1,6 +1,7 @@
 import { failure } from "distributary/sdk";
 import { groupSchema, siteSchema } from "../../../config/schema.ts";
-import { policySchema } from "../../../config/policy.ts";
+import { policyProblems, policySchema } from "../../../config/policy.ts";
+import type { Policy } from "../../../config/policy.ts";
 import { compileSchema } from "../../../config/validate.ts";
 import type { Declaration } from "../catalog.ts";
 import { defineRoute } from "./route.ts";
@@ -42,6 +43,8 @@ export const declarationRoutes = [
       const sites = Object.entries(body.sites).map(([name, { ownPolicy, ...site }]) => [name, { ...site, policy: ownPolicy ?? site.policy }]);
       const declaration = { ...body, sites: Object.fromEntries(sites) } as Declaration;
       for (const name of [...Object.keys(body.groups), ...Object.keys(body.sites), ...Object.keys(body.policies)]) checkName(name);
+      for (const [name, policy] of Object.entries(body.policies)) checkPolicy(`policies.${name}`, policy);
+      for (const [name, { ownPolicy }] of Object.entries(body.sites)) if (ownPolicy !== undefined) checkPolicy(`sites.${name}.policy`, ownPolicy);
       control.checkProviders(declaration);
       await control.audit.record(caller.name, "declaration.put", "declaration", body);
       await control.catalog.apply(declaration);
@@ -49,6 +52,13 @@ export const declarationRoutes = [
     },
   }),
 ];
+
+/** Rules between the parts of a policy, beyond its schema. */
+function checkPolicy(where: string, policy: Policy): void {
+  const [problem] = policyProblems(policy);
+  if (problem === undefined) return;
+  throw failure("DIST_ERR_API_REQUEST", { problem: `${[where, ...problem.path].join(".")} ${problem.message}` });
+}
 
 const isName = compileSchema({ type: "string", format: "name" });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { fastify } from "fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -70,7 +71,7 @@ async function handle(control: Control, route: ApiRoute, request: FastifyRequest
   });
   if (!(Symbol.asyncIterator in answer)) return reply.send((await answer) ?? {});
   reply.hijack();
-  await sendEvents(reply.raw, answer);
+  await sendEvents(reply.raw, answer, gone.signal);
   return reply;
 }
 
@@ -102,12 +103,16 @@ function fromQuery(schema: ObjectSchema, query: Record<string, unknown>): Record
 }
 
 /** Writes events as they come (WHATWG, server-sent events), until the reader goes away. */
-async function sendEvents(response: ServerResponse, events: AsyncIterable<object>): Promise<void> {
+async function sendEvents(response: ServerResponse, events: AsyncIterable<object>, signal: AbortSignal): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.write(": connected\n\n");
   const beat = setInterval(() => response.write(": beat\n\n"), 15_000);
   try {
-    for await (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+    for await (const event of events) {
+      if (!response.write(`data: ${JSON.stringify(event)}\n\n`)) await once(response, "drain", { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     clearInterval(beat);
     response.end();

@@ -1,7 +1,7 @@
 import { failure } from "distributary/sdk";
 import type { JobParts } from "./parts.ts";
 import { toJob } from "./job.ts";
-import type { Job, JobStats } from "./job.ts";
+import type { Job, JobState, JobStats } from "./job.ts";
 import type { Schema } from "../store/schema.ts";
 
 /** A job's row in the database, and everybody told when it changes. */
@@ -25,11 +25,23 @@ export class JobRecord {
   }
 
   async change(values: Partial<Omit<Schema["job"], "id">>): Promise<void> {
-    const { db, events } = this.#parts;
-    const change = db.updateTable("job").set(values).where("id", "=", this.#job.id).returningAll();
-    this.#job = toJob(await change.executeTakeFirstOrThrow());
+    const change = this.#parts.db.updateTable("job").set(values).where("id", "=", this.#job.id).returningAll();
+    this.#take(await change.executeTakeFirstOrThrow());
+  }
+
+  /** The same, if the job is in one of these states; otherwise nothing changes, and the answer is false. */
+  async changeIf(states: readonly JobState[], values: Partial<Omit<Schema["job"], "id">>): Promise<boolean> {
+    const { db } = this.#parts;
+    const { id } = this.#job;
+    const changed = await db.updateTable("job").set(values).where("id", "=", id).where("state", "in", states).returningAll().executeTakeFirst();
+    if (changed !== undefined) this.#take(changed);
+    return changed !== undefined;
+  }
+
+  #take(row: Schema["job"]): void {
+    this.#job = toJob(row);
     const { id, site, kind, state, phase, reason } = this.#job;
-    events.emit({ type: "job", job: id, site, kind, state, phase, reason });
+    this.#parts.events.emit({ type: "job", job: id, site, kind, state, phase, reason });
   }
 
   async addStats(stats: JobStats): Promise<void> {

@@ -2,14 +2,19 @@ import { randomUUID } from "node:crypto";
 import { DistributaryError, failure } from "distributary/sdk";
 import type { JobEnd } from "distributary/sdk";
 import { parseDuration } from "../../../config/units.ts";
+import type { CatalogSite } from "../catalog.ts";
 import { describeError } from "./describe-error.ts";
 import { JobRecord } from "./job-record.ts";
 import { toJob, viewOf } from "./job.ts";
 import type { Job, JobKind, JobParams } from "./job.ts";
 import type { JobParts } from "./parts.ts";
+import { Reconciler } from "./reconcile.ts";
 import { runJob } from "./run-job.ts";
 import type { RunningRollout } from "./run-rollout.ts";
 import { dropOldVersions } from "./retention.ts";
+
+/** Who asks for jobs that nobody asked for. */
+const automatic = "control";
 
 interface Running {
   readonly record: JobRecord;
@@ -29,32 +34,38 @@ export class Jobs {
   readonly #parts: JobParts;
   /** What runs for each site. */
   readonly #running = new Map<string, Running>();
-  /** When a node that could not be brought up to date may be tried again, by node and site. */
-  readonly #tryAgainAt = new Map<string, number>();
+  readonly #reconciler: Reconciler;
   readonly #work = new Set<Promise<void>>();
-  #timer: NodeJS.Timeout | undefined;
-  #stopping = false;
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: JobParts) {
     this.#parts = parts;
+    this.#reconciler = new Reconciler(parts, {
+      isBusy: (site) => this.#isBusy(site),
+      propose: (kind, site, params) => this.propose(kind, site, params, automatic),
+    });
+  }
+
+  get #stopping(): boolean {
+    return this.#parts.stopping.aborted;
   }
 
   /** Goes on with what was running or waiting when control stopped, and looks after nodes from now on. */
   async start(): Promise<void> {
     await this.#parts.db.updateTable("job").set({ state: "queued" }).where("state", "=", "running").execute();
     this.#parts.hub.watch({
-      connected: (node) => this.#background(this.#reconcile(node)),
+      connected: () => this.#background(this.#reconciler.look()),
       disconnected: () => {},
       answered: () => {},
     });
-    this.#timer = setInterval(() => this.#background(this.#wakeDeferred()), 1_000);
+    this.#timers.push(setInterval(() => this.#background(this.#wakeDeferred()), 1_000));
+    this.#timers.push(setInterval(() => this.#background(this.#reconciler.look()), 5_000));
     await this.#startNext();
   }
 
   /** Lets nothing new begin; what runs goes on after the next start. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     await Promise.race([Promise.allSettled(this.#work), this.#parts.clock.until(this.#parts.clock.now() + 1_000)]);
   }
 
@@ -84,8 +95,17 @@ export class Jobs {
     await this.#parts.db.insertInto("job").values(row).execute();
     const job = toJob(row);
     this.#parts.events.emit({ type: "job", job: job.id, site: siteName, kind, state: "queued", phase: "", reason: "" });
+    if (by !== automatic) this.#makeWay(siteName);
     this.#background(this.#startNext());
     return job;
+  }
+
+  /** Nodes that are brought up to date without anybody asking wait for what somebody asked for; they get it by that, or later. */
+  #makeWay(site: string): void {
+    const running = this.#running.get(site);
+    if (running?.record.job.kind !== "replicate" || running.record.job.askedBy !== automatic || running.isOver) return;
+    running.aborted = "made way for a job that was asked for";
+    running.rollout?.abortIfEarly(running.aborted);
   }
 
   /** Says "commit" to the job of a site that holds a prepared version. Throws DIST_ERR_JOB_NOTHING_PREPARED if none does. */
@@ -96,6 +116,8 @@ export class Jobs {
       await this.#parts.catalog.site(site);
       throw failure("DIST_ERR_JOB_NOTHING_PREPARED", { site });
     }
+    const params = JSON.stringify({ ...running.record.job.params, commit: "auto" });
+    await running.record.change({ params_json: params });
     running.approved = true;
     running.rollout?.approve();
     return running.record.job;
@@ -112,9 +134,10 @@ export class Jobs {
       return;
     }
     const record = await JobRecord.load(this.#parts, id);
-    const { state } = record.job;
-    if (state !== "queued" && state !== "deferred") throw failure("DIST_ERR_JOB_TOO_LATE", { job: id, phase: state });
-    await record.change({ state: "cancelled", reason, ended_at: Date.now(), retry_at: null });
+    const cancelled = { state: "cancelled", reason, ended_at: Date.now(), retry_at: null };
+    if (!(await record.changeIf(["queued", "deferred"], cancelled))) {
+      throw failure("DIST_ERR_JOB_TOO_LATE", { job: id, phase: record.job.state });
+    }
   }
 
   #background(work: Promise<void>): void {
@@ -138,52 +161,66 @@ export class Jobs {
   async #run(site: string, running: Running): Promise<void> {
     const { record } = running;
     try {
-      await record.change({ state: "running", reason: "", started_at: record.job.startedAt ?? Date.now() });
+      const start = { state: "running", reason: "", started_at: record.job.startedAt ?? Date.now() };
+      if (!(await record.changeIf(["queued"], start))) return;
       const outcome = await runJob(this.#parts, record, (rollout) => {
         running.rollout = rollout;
         if (running.approved) rollout?.approve();
         if (running.aborted !== undefined) rollout?.abort(running.aborted);
       });
       running.isOver = true;
-      await this.#whenStored(() => this.#end(record, outcome.state, outcome.reason));
+      await this.#end(record, outcome.state, outcome.reason);
     } catch (error) {
       running.isOver = true;
       if (this.#stopping) return;
       this.#parts.log.warn({ job: record.job.id, error: describeError(error) }, "job failed");
       const isRetryable = error instanceof DistributaryError && error.retryable;
-      await this.#whenStored(() => this.#end(record, isRetryable ? "deferred" : "failed", describeError(error)));
+      await this.#end(record, isRetryable ? "deferred" : "failed", describeError(error));
     } finally {
       this.#running.delete(site);
     }
     await this.#startNext();
-    for (const node of this.#parts.hub.connectedNodes()) await this.#reconcile(node);
+    await this.#reconciler.look();
   }
 
   /** A job does not end in silence because the database is away: it is tried again until that is back, or control stops. */
-  async #whenStored(action: () => Promise<void>): Promise<void> {
-    const { clock, log } = this.#parts;
-    while (!this.#stopping) {
+  async #whenStored<Value>(action: () => Promise<Value>): Promise<Value> {
+    const { clock, log, stopping } = this.#parts;
+    for (;;) {
       try {
         return await action();
       } catch (error) {
         if (!(error instanceof DistributaryError && error.retryable)) throw error;
         log.warn({ error: describeError(error) }, "the database is away, tried again in a second");
-        await clock.until(clock.now() + 1_000);
+        await clock.until(clock.now() + 1_000, stopping);
       }
     }
   }
 
   async #end(record: JobRecord, state: "done" | "failed" | "cancelled" | "deferred", reason: string): Promise<void> {
-    const { catalog, log } = this.#parts;
-    const site = await catalog.site(record.job.site);
-    const retry_at = state === "deferred" ? Date.now() + parseDuration(site.policy.retry) : null;
-    const ended_at = state === "deferred" ? null : Date.now();
-    await record.change({ state, reason, phase: "ended", ended_at, retry_at });
-    log.info({ job: record.job.id, kind: record.job.kind, site: record.job.site, state, reason }, "job ended");
-    if (record.job.kind === "replicate" && state !== "done") this.#pause(record.job, parseDuration(site.policy.retry));
-    if (state === "deferred") return;
-    await this.#tellPlugins(record.job, state, site.site.group);
-    if (state === "done") await dropOldVersions(this.#parts, site);
+    const { job } = record;
+    const site = await this.#whenStored(async () => {
+      const found = await this.#parts.catalog.site(job.site);
+      const retry_at = state === "deferred" ? Date.now() + parseDuration(found.policy.retry) : null;
+      await record.change({ state, reason, phase: "ended", ended_at: state === "deferred" ? null : Date.now(), retry_at });
+      return found;
+    });
+    this.#parts.log.info({ job: job.id, kind: job.kind, site: job.site, state, reason }, "job ended");
+    if (job.askedBy === automatic && state !== "done") {
+      this.#reconciler.pause(job.site, job.params.nodes ?? [], parseDuration(site.policy.retry));
+    }
+    if (state !== "deferred") await this.#cleanUp(record.job, state, site);
+  }
+
+  /** What follows a job's end changes nothing about how it ended. */
+  async #cleanUp(job: Job, state: JobEnd["state"], site: CatalogSite): Promise<void> {
+    await this.#tellPlugins(job, state, site.site.group);
+    try {
+      await this.#parts.assignments.discardFiles(job.id);
+      if (state === "done") await dropOldVersions(this.#parts, site);
+    } catch (error) {
+      this.#parts.log.error({ job: job.id, error: describeError(error) }, "what is not needed any more could not be deleted");
+    }
   }
 
   async #tellPlugins(job: Job, state: JobEnd["state"], group: string): Promise<void> {
@@ -191,7 +228,8 @@ export class Jobs {
     const end: JobEnd = { job: viewOf(job, group, nodes), state, changedPaths: job.stats.changedPaths ?? [] };
     const { hooks } = this.#parts.kernel();
     const signal = AbortSignal.timeout(60_000);
-    for (const hook of state === "done" ? [hooks.groupSwitched, hooks.jobEnded] : [hooks.jobEnded]) {
+    const hasSwitched = job.stats.switchSkewMs !== undefined;
+    for (const hook of hasSwitched ? [hooks.groupSwitched, hooks.jobEnded] : [hooks.jobEnded]) {
       await hook.promise(end, signal).catch((error: unknown) => this.#parts.log.error({ job: job.id, error: describeError(error) }, "a plugin failed"));
     }
   }
@@ -206,24 +244,6 @@ export class Jobs {
       .returning("id")
       .execute();
     if (due.length > 0) await this.#startNext();
-  }
-
-  #pause(job: Job, ms: number): void {
-    for (const node of job.params.nodes ?? []) this.#tryAgainAt.set(`${node} ${job.site}`, Date.now() + ms);
-  }
-
-  /** A node that has not got what is live on a site of its groups gets it, without anybody asking (CM-13). */
-  async #reconcile(node: string): Promise<void> {
-    if (this.#stopping || !this.#parts.hub.isConnected(node)) return;
-    for (const site of await this.#parts.catalog.sites()) {
-      if (site.liveVersion === undefined || (await this.#isBusy(site.name))) continue;
-      if ((this.#tryAgainAt.get(`${node} ${site.name}`) ?? 0) > Date.now()) continue;
-      const members = await this.#parts.catalog.members(site.site.group);
-      if (!members.some(({ id }) => id === node)) continue;
-      const state = (await this.#parts.hub.states(site.name)).get(node);
-      const isCurrent = state?.live?.version === site.liveVersion && state.damage === undefined;
-      if (!isCurrent) await this.propose("replicate", site.name, { nodes: [node] }, "control");
-    }
   }
 
   async #isBusy(site: string): Promise<boolean> {

@@ -17,6 +17,8 @@ export interface JobParts {
   readonly events: Events;
   readonly log: Log;
   readonly clock: Clock;
+  /** Aborts when control stops: what runs goes on after the next start. */
+  readonly stopping: AbortSignal;
   /** When control was started, by `clock`. */
   readonly startedAt: Millis;
   readonly disk: Disk;

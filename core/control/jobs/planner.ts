@@ -37,6 +37,7 @@ interface Waiting {
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
   readonly progress: Progress;
+  readonly answered: Promise<unknown>;
 }
 
 /** Scans and builds in a thread of its own; requests are answered one after the other. */
@@ -68,11 +69,11 @@ export class Planner implements AsyncDisposable {
   }
 
   #ask<Value>(request: PlannerRequest, progress: Progress = () => {}): Promise<Value> {
-    return new Promise((resolve, reject) => {
-      this.#count += 1;
-      this.#waiting.set(this.#count, { resolve, reject, progress });
-      this.#thread().postMessage({ id: this.#count, request });
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    this.#count += 1;
+    this.#waiting.set(this.#count, { resolve, reject, progress, answered: promise });
+    this.#thread().postMessage({ id: this.#count, request });
+    return promise;
   }
 
   /** Started when first needed, and again after it died: what it was doing failed then, what comes next need not. */
@@ -99,6 +100,12 @@ export class Planner implements AsyncDisposable {
     this.#worker = undefined;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+  }
+
+  /** Ends the thread when it has answered what it was asked. */
+  async retire(): Promise<void> {
+    while (this.#waiting.size > 0) await Promise.allSettled([...this.#waiting.values()].map(({ answered }) => answered));
+    await this[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,8 @@ export interface JobOutcome {
 const gatherMs = 5_000;
 /** How long nodes may take to come back after control was started: they pause 7.5 s at most between two attempts. */
 const returnMs = 10_000;
+/** How long a node may go on preparing when enough others are prepared. */
+const graceMs = 30_000;
 const holdMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -91,10 +93,9 @@ class JobRun {
     const nodes = wanted.filter((node) => members.includes(node));
     if (nodes.length === 0) return { state: "cancelled", reason: "none of the nodes is in the group any more" };
     const updates = await prepareUpdates(this.#parts, this.#record, this.#site, nodes, version);
-    const result = await this.#rollOut(nodes, { quorum: 1, belowQuorum: "cancel", commit: "auto" }, updates, (members) =>
+    return this.#rollOut(nodes, { quorum: 1, belowQuorum: "cancel", commit: "auto" }, updates, (members) =>
       issueSwitch(this.#parts, this.#record, this.#site, "commit", version, members),
     );
-    return result;
   }
 
   /** To a version that the nodes still have, without sending content. */
@@ -104,21 +105,18 @@ class JobRun {
     const version = job.params.version ?? this.#site.backupVersion;
     if (version === undefined) throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "go back to" });
     await this.#record.change({ version });
-    return this.#rollOut(nodes, {}, undefined, async (members) => {
-      const type = job.kind === "rollback" ? "rollback" : "commit";
-      const issued = await issueSwitch(this.#parts, this.#record, this.#site, type, version, members);
-      await this.#setLive(version);
-      return issued;
-    });
+    const type = job.kind === "rollback" ? "rollback" : "commit";
+    return this.#rollOut(nodes, {}, undefined, (members) =>
+      issueSwitch(this.#parts, this.#record, this.#site, type, version, members),
+    );
   }
 
   async remove(): Promise<JobOutcome> {
-    const nodes = await this.#nodes();
-    return this.#rollOut(nodes, {}, undefined, async (members) => {
-      const issued = await issueRemoval(this.#parts, this.#record, this.#site, members);
-      await this.#setLive(null);
-      return issued;
-    });
+    const { nodes } = this.#record.job.params;
+    const overrides = nodes === undefined ? {} : { quorum: 1, belowQuorum: "cancel" as const };
+    return this.#rollOut(nodes ?? (await this.#nodes()), overrides, undefined, (members) =>
+      issueRemoval(this.#parts, this.#record, this.#site, members),
+    );
   }
 
   async checkpoint(): Promise<JobOutcome> {
@@ -146,39 +144,44 @@ class JobRun {
   async #bring(version: number, nodes: readonly string[]): Promise<JobOutcome> {
     const updates = await prepareUpdates(this.#parts, this.#record, this.#site, nodes, version);
     const { commit } = this.#record.job.params;
-    return this.#rollOut(nodes, commit === undefined ? {} : { commit }, updates, async (members) => {
-      const issued = await issueSwitch(this.#parts, this.#record, this.#site, "commit", version, members);
-      await this.#setLive(version);
-      return issued;
-    });
+    return this.#rollOut(nodes, commit === undefined ? {} : { commit }, updates, (members) =>
+      issueSwitch(this.#parts, this.#record, this.#site, "commit", version, members),
+    );
   }
 
+  /** Rolls out, or goes on with a commit that was issued before control stopped: that one may be anywhere. */
   async #rollOut(
     nodes: readonly string[],
     overrides: Partial<RolloutPolicy>,
     updates: ReadonlyMap<string, NodeUpdate> | undefined,
-    order: (nodes: readonly string[]) => Promise<Issued>,
+    issue: (nodes: readonly string[]) => Promise<Issued>,
   ): Promise<JobOutcome> {
     const { policy, site } = this.#site;
     const ordered = (await this.#parts.assignments.ofJob(this.#record.job.id)).find(({ type }) => type !== "update");
+    if (ordered !== undefined) await this.#setLive(ordered);
     const rollout = new RunningRollout(this.#parts, {
       record: this.#record,
       view: viewOf(this.#record.job, site.group, nodes),
       nodes: ordered?.nodes ?? nodes,
       policy: {
-        quorum: ordered === undefined ? quorumOf(policy, nodes.length) : 1,
+        quorum: quorumOf(policy, nodes.length),
         belowQuorum: policy.belowQuorum,
         commit: policy.commit,
         gatherMs: Math.max(gatherMs, this.#parts.startedAt + returnMs - this.#parts.clock.now()),
         prepareMs: parseDuration(policy.prepareTimeout),
+        graceMs,
         holdMs,
         switchMs: parseDuration(policy.commitTimeout),
         ...overrides,
       },
-      // A commit that was ordered before control stopped may be anywhere: it is only sent once more.
-      ...(updates === undefined || ordered !== undefined ? {} : { updates }),
+      ...(updates === undefined ? {} : { updates }),
+      ...(ordered === undefined ? {} : { ordered }),
       transports: [policy.transport],
-      order: (members) => (ordered === undefined ? order(members) : Promise.resolve(ordered)),
+      order: async (members) => {
+        const issued = await issue(members);
+        await this.#setLive(issued);
+        return issued;
+      },
     });
     this.#watch(rollout);
     try {
@@ -191,13 +194,15 @@ class JobRun {
   async #finish(result: RolloutResult): Promise<JobOutcome> {
     const { switchedAt } = result;
     if (switchedAt.length > 0) await this.#record.addStats({ switchSkewMs: Math.max(...switchedAt) - Math.min(...switchedAt) });
-    await this.#parts.assignments.discardFiles(this.#record.job.id);
     return { state: result.state, reason: result.reason };
   }
 
   /** From the moment a commit is ordered, its version is what the site is: nodes that miss it are brought to it later. */
-  async #setLive(version: number | null): Promise<void> {
+  async #setLive({ type, version: ordered }: Issued): Promise<void> {
+    const { job } = this.#record;
+    if (job.kind === "replicate" || job.params.nodes !== undefined) return;
     const { db, events } = this.#parts;
+    const version = type === "remove" ? null : ordered;
     const { name, liveVersion } = this.#site;
     const backup_version = liveVersion === version ? (this.#site.backupVersion ?? null) : (liveVersion ?? null);
     await db.updateTable("site").set({ live_version: version, backup_version }).where("name", "=", name).execute();

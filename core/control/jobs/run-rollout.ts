@@ -1,9 +1,10 @@
-import { failure } from "distributary/sdk";
+import { DistributaryError, failure } from "distributary/sdk";
 import type { JobView } from "distributary/sdk";
 import { Rollout } from "../../protocol/rollout.ts";
 import type { RolloutEffect, RolloutEnd, RolloutEvent, RolloutPolicy } from "../../protocol/rollout.ts";
 import { drive } from "../../runtime/drive.ts";
 import type { Issued } from "../assignments.ts";
+import type { AssignmentNotice } from "../../protocol/messages.ts";
 import type { Answer } from "../node-hub.ts";
 import { describeError } from "./describe-error.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -18,7 +19,9 @@ export interface RolloutOrder {
   /** Absent for jobs that need no preparing. */
   readonly updates?: ReadonlyMap<string, NodeUpdate>;
   readonly transports: readonly string[];
-  /** Makes the assignment that switches these nodes, durably. Called once, or after a restart again. */
+  /** What switches these nodes, if it was issued before control stopped: it is only sent once more. */
+  readonly ordered?: Issued;
+  /** Makes the assignment that switches these nodes, durably. Called at most once. */
   order(nodes: readonly string[]): Promise<Issued>;
 }
 
@@ -38,7 +41,7 @@ export class RunningRollout {
   readonly #stop = new AbortController();
   readonly #driven: { send(event: RolloutEvent): void };
   readonly #switchedAt: number[] = [];
-  #commit: Issued | undefined;
+  #commit: AssignmentNotice | undefined;
   /** Effects are performed one after the other, each when the one before is durable. */
   #performed: Promise<void> = Promise.resolve();
   #noted: Promise<void> = Promise.resolve();
@@ -46,7 +49,9 @@ export class RunningRollout {
   constructor(parts: JobParts, order: RolloutOrder) {
     this.#parts = parts;
     this.#order = order;
-    this.#machine = new Rollout(order.nodes, order.policy, order.updates !== undefined);
+    const { nodes, policy, updates, ordered } = order;
+    this.#machine = new Rollout(nodes, policy, updates !== undefined, ordered !== undefined);
+    if (ordered !== undefined) this.#commit = parts.assignments.notice(ordered, order.transports);
     this.#driven = drive(this.#machine, (effect) => this.#enqueue(effect), parts.clock, this.#stop.signal);
   }
 
@@ -59,10 +64,14 @@ export class RunningRollout {
       answered: (node, answer) => mine.has(node) && this.#answered(node, answer),
     });
     const connected = this.#order.nodes.filter((node) => this.#parts.hub.isConnected(node));
+    const { stopping } = this.#parts;
+    const stop = () => this.#end.reject(stopping.reason);
+    stopping.addEventListener("abort", stop, { once: true });
     this.#send({ type: "start", connected });
     try {
       return await this.#end.promise;
     } finally {
+      stopping.removeEventListener("abort", stop);
       this.#stop.abort();
     }
   }
@@ -77,6 +86,11 @@ export class RunningRollout {
     if (phase === "ordering" || phase === "switching" || phase === "ended") {
       throw failure("DIST_ERR_JOB_TOO_LATE", { job: this.#order.record.job.id, phase });
     }
+    this.#send({ type: "aborted", reason });
+  }
+
+  /** Gives it up unless its commit was ordered. */
+  abortIfEarly(reason: string): void {
     this.#send({ type: "aborted", reason });
   }
 
@@ -109,8 +123,10 @@ export class RunningRollout {
     }
   }
 
+  /** What fails ends it, and nothing behind it is performed: no commit is made that was not recorded. */
   #enqueue(effect: RolloutEffect): void {
-    this.#performed = this.#performed.then(() => this.#perform(effect)).catch((error: unknown) => this.#end.reject(error));
+    this.#performed = this.#performed.then(() => this.#perform(effect));
+    this.#performed.catch((error: unknown) => this.#end.reject(error));
   }
 
   async #perform(effect: RolloutEffect): Promise<void> {
@@ -165,11 +181,12 @@ export class RunningRollout {
 
   async #makeCommit(nodes: readonly string[]): Promise<void> {
     try {
-      this.#commit = await this.#order.order(nodes);
-      this.#send({ type: "ordered" });
+      this.#commit = this.#parts.assignments.notice(await this.#order.order(nodes), this.#order.transports);
     } catch (error) {
-      this.#send({ type: "refused", reason: describeError(error) });
+      if (error instanceof DistributaryError && error.retryable) throw error;
+      return this.#send({ type: "refused", reason: describeError(error) });
     }
+    this.#send({ type: "ordered" });
   }
 
   async #switch(node: string): Promise<void> {
@@ -180,9 +197,7 @@ export class RunningRollout {
     } catch (error) {
       return this.#send({ type: "failed", node, reason: (error as Error).message });
     }
-    if (this.#commit === undefined) return;
-    const assignment = this.#parts.assignments.notice(this.#commit, this.#order.transports);
-    this.#parts.hub.send(node, { type: "switch", job: view.job.id, assignment });
+    if (this.#commit !== undefined) this.#parts.hub.send(node, { type: "switch", job: view.job.id, assignment: this.#commit });
   }
 
   #tellSwitched(node: string, stage: "switched" | "failed", reason: string | undefined): void {
