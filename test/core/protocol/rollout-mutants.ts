@@ -74,7 +74,7 @@ export const mutants: Readonly<Record<string, readonly [from: string, to: string
     '(state.stage === "away" || state.stage === "asked")',
     '(state.stage === "away" || state.stage === "asked" || state.stage === "able")',
   ],
-  "goes on when it cannot reach the quorum": [' || this.#isHopeless())) this.#endPreparing', ")) this.#endPreparing"],
+  "goes on when it cannot reach the quorum": ["return this.#isHopeless() || ![", "return !["],
 };
 
 /** The machine with one change; throws if the source has no such place, or more than one. */
