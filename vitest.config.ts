@@ -1,9 +1,13 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+// Without a number vitest leaves one core alone, which on two is half of them.
+const maxWorkers = Math.max(2, availableParallelism() - 1);
 const shared = { pool: "forks", testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
       {
         test: {

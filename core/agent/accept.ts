@@ -42,7 +42,7 @@ export function checkAssignment(
   if (!audience.nodes.includes(node)) throw failure("DIST_ERR_ASSIGNMENT_AUDIENCE", { site, serial, node });
   if (wallTime > expiresAt) throw failure("DIST_ERR_ASSIGNMENT_EXPIRED", { site, serial, expiresAt: new Date(expiresAt).toISOString() });
   const isPrepared = state.prepared?.serial === serial;
-  const isGone = header.type === "remove" && state.live === undefined;
+  const isGone = header.type === "remove" && state.live === undefined && serial === state.lastSerial;
   const isLive = state.live?.version === header.version && state.live.tree === header.result;
   if ((serial <= state.lastSerial && !isPrepared && !isLive && !isGone) || (state.lastSerial > 0 && serial > state.lastSerial + longestJump)) {
     throw failure("DIST_ERR_ASSIGNMENT_SERIAL", { site, serial, last: state.lastSerial });

@@ -6,7 +6,7 @@ import { JoinedFiles } from "../content/objects.ts";
 import type { Manifest } from "../content/manifest.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { failure } from "distributary/sdk";
-import type { ReadContent } from "./release.ts";
+import type { ReadContent } from "./build-release.ts";
 import type { SpooledPieces } from "./spool.ts";
 
 /** A section of an update that has arrived whole. */

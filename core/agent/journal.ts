@@ -6,8 +6,8 @@ import type { ReleaseState } from "../protocol/messages.ts";
 
 /** What a site's journal says happened, in order. `switching` without `switched` behind it was cut off. */
 export type JournalRecord =
-  /** A release is whole, verified and durable. `id` is the assignment of its first section. */
-  | { readonly type: "prepared"; readonly release: ReleaseState; readonly id: string }
+  /** A release is whole, verified and durable. `id` is the assignment of its first section; `wasLive` survives a shortened journal. */
+  | { readonly type: "prepared"; readonly release: ReleaseState; readonly id: string; readonly wasLive?: boolean }
   /** The pointers are about to move to `to` (nothing, for a removal) by the order with this serial. */
   | { readonly type: "switching"; readonly serial: number; readonly from?: ReleaseState; readonly to?: ReleaseState; readonly backup?: ReleaseState }
   | { readonly type: "switched"; readonly serial: number }

@@ -1,17 +1,18 @@
-import { join } from "node:path";
-import { failure, isFailure, removeTree } from "distributary/sdk";
-import type { Command, FileCommand, Interpreter, Io } from "distributary/sdk";
-import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
+import { failure, isFailure } from "distributary/sdk";
+import type { Interpreter, Io } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
-import { decodeManifest, emptyTree, encodeManifest, treeHash } from "../content/manifest.ts";
+import { emptyTree, measure, treeHash } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
 import type { ReleaseState, SiteState } from "../protocol/messages.ts";
+import { buildRelease } from "./build-release.ts";
+import type { OpenContent } from "./build-release.ts";
 import { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
-import { followJournal, siteState } from "./site-state.ts";
+import { SiteFiles, pointerTo } from "./site-files.ts";
+import { followJournal, recordsOf, serialsToKeep, siteState } from "./site-state.ts";
 import type { Ledger } from "./site-state.ts";
-import { quickCheck, verifyRelease } from "./verify.ts";
+import { quickCheck } from "./verify.ts";
 
 /*
  * A site on a node:
@@ -26,17 +27,13 @@ import { quickCheck, verifyRelease } from "./verify.ts";
  * commit, `switching`, move the pointers, `switched`, report. Recovery reads the journal and finishes or undoes.
  */
 
-/** Gives the bytes of the files of a release, in the order of its commands. */
-export type ReadContent = (command: FileCommand) => Iterable<Uint8Array>;
-
-/** Opens the data of an update, given the base it was made against. */
-export type OpenContent = (base: { directory: string; manifest: Manifest } | undefined) => { read: ReadContent } & Disposable;
-
 export interface SiteSettings {
   readonly site: string;
   /** Absolute path of the site's directory. */
   readonly directory: string;
   readonly interpreter: Interpreter;
+  /** What the node's own policy allows a release to hold; no limit if absent. */
+  readonly mayHold?: { readonly maxEntries: number; readonly maxBytes: number };
   /** At least two; an assignment may ask for more. */
   readonly keepReleases: number;
   /** Tells whoever serves the site that `live` moved; may be called again for the same release. */
@@ -47,6 +44,7 @@ export interface SiteSettings {
 export class Releases {
   readonly #io: Io;
   readonly #settings: SiteSettings;
+  readonly #files: SiteFiles;
   readonly #journal: Journal;
   #ledger: Ledger = followJournal([]);
   #damage: string | undefined;
@@ -56,7 +54,8 @@ export class Releases {
   constructor(io: Io, settings: SiteSettings) {
     this.#io = io;
     this.#settings = settings;
-    this.#journal = new Journal(io.disk, this.#path(".dst/journal"));
+    this.#files = new SiteFiles(io.disk, settings.directory);
+    this.#journal = new Journal(io.disk, this.#files.journalPath());
   }
 
   get state(): SiteState {
@@ -68,11 +67,10 @@ export class Releases {
    * anything else; calling it again changes nothing.
    */
   recover(): void {
-    const { disk } = this.#io;
-    if (disk.stat(this.#path(".dst")) === undefined) return;
+    if (!this.#files.isThere()) return;
     const records = this.#journal.read();
     this.#ledger = followJournal(records);
-    this.#deleteUnfinished();
+    this.#files.deleteOthers(this.#ledger.releases.keys());
     const { unfinished } = this.#ledger;
     if (unfinished !== undefined) this.#finish(unfinished, records);
     else this.#journal.rewrite(records);
@@ -130,50 +128,27 @@ export class Releases {
     if (treeHash(after) !== result) {
       throw failure("DIST_ERR_ASSIGNMENT_RESULT", { problem: `its commands make tree ${treeHash(after)}, ${result} was signed` });
     }
+    this.#checkSize(after);
     const release = { serial, version, tree: result };
-    using content = open(base === undefined ? undefined : { directory: this.#releasePath(base), manifest: before });
-    await this.#build({ base, before, after, commands, read: content.read, release }, signal);
+    using content = open(base === undefined ? undefined : { directory: this.#files.releasePath(base), manifest: before });
+    const plan = { site: this.#settings.site, release, base, before, after, commands, read: content.read };
+    try {
+      await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, signal);
+    } catch (error) {
+      // The data was checked piece by piece, so a wrong file means that what it was made from is not what it was.
+      if (base !== undefined && isFailure(error, "DIST_ERR_ASSIGNMENT_HASH")) this.#damage = error.message;
+      throw error;
+    }
     this.#append({ type: "prepared", release, id: first.id });
     return this.state;
   }
 
-  async #build(
-    plan: {
-      base: ReleaseState | undefined;
-      before: Manifest;
-      after: Manifest;
-      commands: readonly Command[];
-      read: ReadContent;
-      release: ReleaseState;
-    },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { disk } = this.#io;
-    const { interpreter, site } = this.#settings;
-    const name = releaseName(plan.release.serial);
-    const [building, final] = [this.#path(`releases/.building-${name}`), this.#path(`releases/${name}`)];
-    // Web servers run as somebody else and must get in.
-    makeDirectories(disk, this.#path("releases"), 0o755);
-    makeDirectories(disk, this.#path(".dst/manifests"));
-    for (const leftover of [building, final]) removeTree(disk, leftover);
-    disk.makeDirectory(building, 0o755);
-    try {
-      const base = plan.base === undefined ? {} : { base: { directory: this.#releasePath(plan.base), entries: () => plan.before } };
-      await interpreter.build(
-        { site, directory: building, ...base, commands: () => plan.commands, content: plan.read },
-        this.#io,
-        signal,
-      );
-      const baseDirectory = plan.base === undefined ? undefined : this.#releasePath(plan.base);
-      await verifyRelease(this.#io, { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory }, signal);
-      this.#writeManifest(name, plan.after);
-      interpreter.seal(building, final, this.#io);
-    } catch (error) {
-      for (const unfinished of [building, final]) removeTree(disk, unfinished);
-      // The data was checked piece by piece, so a wrong file means that what it was made from is not what it was.
-      if (plan.base !== undefined && isFailure(error, "DIST_ERR_ASSIGNMENT_HASH")) this.#damage = error.message;
-      throw error;
-    }
+  /** Judged by the tree that would be there, not by what an assignment says of itself. */
+  #checkSize(manifest: Manifest): void {
+    const { site, mayHold } = this.#settings;
+    const { entryCount, sizeBytes } = measure(manifest);
+    if (mayHold === undefined || (entryCount <= mayHold.maxEntries && sizeBytes <= mayHold.maxBytes)) return;
+    throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: `it would have ${entryCount} entries and ${sizeBytes} bytes` });
   }
 
   /** The release an update starts from, checked as far as that is quick. */
@@ -184,8 +159,8 @@ export class Releases {
     const refuse = (found: string) =>
       failure("DIST_ERR_ASSIGNMENT_BASE", { site: header.site, serial: header.serial, base: header.base ?? "", have: found });
     if (base === undefined) throw refuse(have);
-    const manifest = this.manifest(base);
-    const damage = quickCheck(this.#io.disk, this.#releasePath(base), manifest, this.#settings.interpreter.keeps);
+    const manifest = this.#files.manifest(base);
+    const damage = quickCheck(this.#io.disk, this.#files.releasePath(base), manifest, this.#settings.interpreter.keeps);
     if (damage === undefined) return { base, manifest };
     if (base.serial === this.#ledger.live?.serial) this.#damage = damage;
     throw refuse(`that one, but damaged: ${damage}`);
@@ -250,47 +225,24 @@ export class Releases {
 
   /** Deletes releases beyond those that are kept, oldest first; never live, backup or one prepared after live. */
   collect(keepReleases = 0): void {
-    const { live, backup, releases } = this.#ledger;
-    const kept = new Set<number>();
-    if (live !== undefined) {
-      const newestFirst = [...releases.keys()].sort((a, b) => b - a);
-      const older = newestFirst.filter((serial) => serial !== live.serial && serial !== backup?.serial && serial < live.serial);
-      for (const serial of newestFirst) if (serial > live.serial) kept.add(serial);
-      for (const { serial } of [live, backup ?? live]) kept.add(serial);
-      for (const serial of older.slice(0, Math.max(keepReleases, this.#settings.keepReleases) - 2)) kept.add(serial);
-    }
-    this.#dropReleases(kept);
+    this.#dropReleases(serialsToKeep(this.#ledger, Math.max(keepReleases, this.#settings.keepReleases)));
   }
 
   /** First the journal forgets them, then they are deleted: what it names is always there. */
   #dropReleases(kept: ReadonlySet<number>): void {
-    const { live, backup, releases, lastSerial, unserved } = this.#ledger;
-    const gone = [...releases.keys()].filter((serial) => !kept.has(serial));
+    const gone = [...this.#ledger.releases.keys()].filter((serial) => !kept.has(serial));
     if (gone.length === 0) return;
-    const records: JournalRecord[] = [...releases.values()]
-      .filter(({ serial }) => kept.has(serial))
-      .map((release) => ({ type: "prepared", release, id: "" }));
-    records.push({ type: "switching", serial: lastSerial, ...(live === undefined ? {} : { to: live }), ...(backup === undefined ? {} : { backup }) });
-    records.push({ type: "switched", serial: lastSerial });
-    if (unserved === undefined) records.push({ type: "served", serial: lastSerial });
+    const records = recordsOf(this.#ledger, kept);
     this.#change(() => {
       this.#journal.rewrite(records);
       this.#ledger = followJournal(records);
-      for (const serial of gone) this.#deleteRelease(releaseName(serial));
+      for (const serial of gone) this.#files.deleteRelease(serial);
     });
-  }
-
-  /** What a release holds. */
-  manifest(release: ReleaseState): Manifest {
-    const bytes = readFile(this.#io.disk, this.#path(`.dst/manifests/${releaseName(release.serial)}`));
-    if (bytes === undefined) throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${release.serial} is missing` });
-    return decodeManifest(bytes);
   }
 
   /** Moves the pointers by way of the journal: before, and after, a crash leaves one or the other. */
   #record(order: Omit<Extract<JournalRecord, { type: "switching" }>, "type">): void {
-    makeDirectories(this.#io.disk, this.#settings.directory, 0o755);
-    makeDirectories(this.#io.disk, this.#path(".dst"));
+    this.#files.make();
     this.#change(() => {
       this.#journal.append({ type: "switching", ...order });
       this.#pointTo(order.to, order.backup);
@@ -309,8 +261,8 @@ export class Releases {
     const { live } = this.#ledger;
     const { interpreter, directory, afterSwitch } = this.#settings;
     if (live !== undefined) {
-      await interpreter.serve?.(directory, this.#releasePath(live), this.#io, signal);
-      await afterSwitch?.(this.#releasePath(live), signal);
+      await interpreter.serve?.(directory, this.#files.releasePath(live), this.#io, signal);
+      await afterSwitch?.(this.#files.releasePath(live), signal);
     }
     this.#append({ type: "served", serial });
   }
@@ -327,25 +279,7 @@ export class Releases {
   #lookAtLive(): string | undefined {
     const { live } = this.#ledger;
     if (live === undefined) return undefined;
-    return quickCheck(this.#io.disk, this.#releasePath(live), this.manifest(live), this.#settings.interpreter.keeps);
-  }
-
-  /** Whatever lies about that the journal does not know: releases being built, or being deleted when the power went. */
-  #deleteUnfinished(): void {
-    const { disk } = this.#io;
-    const known = new Set([...this.#ledger.releases.keys()].map(releaseName));
-    for (const directory of ["releases", ".dst/manifests"]) {
-      if (disk.stat(this.#path(directory)) === undefined) continue;
-      for (const name of disk.list(this.#path(directory))) if (!known.has(name)) removeTree(this.#io.disk, this.#path(`${directory}/${name}`));
-    }
-  }
-
-  #deleteRelease(name: string): void {
-    for (const directory of ["releases", ".dst/manifests"]) removeTree(this.#io.disk, this.#path(`${directory}/${name}`));
-  }
-
-  #writeManifest(name: string, manifest: Manifest): void {
-    replaceFile(this.#io.disk, this.#path(`.dst/manifests/${name}`), encodeManifest(manifest));
+    return quickCheck(this.#io.disk, this.#files.releasePath(live), this.#files.manifest(live), this.#settings.interpreter.keeps);
   }
 
   #append(record: JournalRecord): void {
@@ -358,20 +292,4 @@ export class Releases {
   #backup(): { backup?: ReleaseState } {
     return this.#ledger.backup === undefined ? {} : { backup: this.#ledger.backup };
   }
-
-  #releasePath(release: ReleaseState): string {
-    return this.#path(`releases/${releaseName(release.serial)}`);
-  }
-
-  #path(name: string): string {
-    return join(this.#settings.directory, name);
-  }
-}
-
-function releaseName(serial: number): string {
-  return String(serial).padStart(10, "0");
-}
-
-function pointerTo(release: ReleaseState | undefined): string | undefined {
-  return release === undefined ? undefined : `releases/${releaseName(release.serial)}`;
 }

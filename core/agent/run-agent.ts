@@ -84,12 +84,12 @@ const probeMs = 10_000;
 
 /** Runs the node's own reload command, then waits until the site answers its probe. */
 async function tellServer({ reload, probe }: LocalPolicy, site: string, exec: Exec, signal: AbortSignal): Promise<void> {
-  const [file, ...args] = reload[site] ?? [];
+  const [file, ...args] = Object.hasOwn(reload, site) ? (reload[site] ?? []) : [];
   if (file !== undefined) {
     const { code, stderr } = await exec(file, args, { signal });
     if (code !== 0) throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `'${file}' ended with ${code}: ${stderr.slice(0, 500)}` });
   }
-  const url = probe[site];
+  const url = Object.hasOwn(probe, site) ? probe[site] : undefined;
   if (url === undefined) return;
   const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]), redirect: "manual" }).catch((error: unknown) => {
     throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url}: ${(error as Error).message}` }, { cause: error });

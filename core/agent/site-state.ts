@@ -11,6 +11,8 @@ export interface Ledger {
   readonly unfinished?: Extract<JournalRecord, { type: "switching" }>;
   /** The switch after which nobody was told yet. */
   readonly unserved?: number;
+  /** Serials of releases that were live at some time. */
+  readonly wasLive: ReadonlySet<number>;
   /** The highest serial carried out or prepared. */
   readonly lastSerial: number;
 }
@@ -22,20 +24,26 @@ export function followJournal(records: readonly JournalRecord[]): Ledger {
   let backup: ReleaseState | undefined;
   let unfinished: Ledger["unfinished"];
   let unserved: number | undefined;
+  const wasLive = new Set<number>();
   let lastSerial = 0;
   for (const record of records) {
     lastSerial = Math.max(lastSerial, record.type === "prepared" ? record.release.serial : record.serial);
-    if (record.type === "prepared") releases.set(record.release.serial, record.release);
+    if (record.type === "prepared") {
+      releases.set(record.release.serial, record.release);
+      if (record.wasLive === true) wasLive.add(record.release.serial);
+    }
     else if (record.type === "switching") unfinished = record;
     else if (record.type === "served") unserved = undefined;
     else if (unfinished !== undefined) {
       [live, backup] = [unfinished.to, unfinished.backup];
+      if (live !== undefined) wasLive.add(live.serial);
       unserved = live === undefined ? undefined : record.serial;
       unfinished = undefined;
     }
   }
   return {
     releases,
+    wasLive,
     lastSerial,
     ...(live === undefined ? {} : { live }),
     ...(backup === undefined ? {} : { backup }),
@@ -60,4 +68,29 @@ export function siteState(site: string, ledger: Ledger, damage?: string): SiteSt
     ...(prepared !== undefined && prepared.serial > (live?.serial ?? 0) ? { prepared } : {}),
     ...(damage === undefined ? {} : { damage: damage.slice(0, longestDamage) }),
   };
+}
+
+/**
+ * Releases that stay: live, backup, any prepared since, and of older ones the newest that were live, so that there are
+ * `keepReleases` in all. One that failed or was given up takes nobody's place.
+ */
+export function serialsToKeep({ live, backup, releases, wasLive }: Ledger, keepReleases: number): Set<number> {
+  if (live === undefined) return new Set();
+  const serials = [...releases.keys()].sort((a, b) => b - a);
+  const isOlder = (serial: number) => serial < live.serial && serial !== backup?.serial && wasLive.has(serial);
+  const older = serials.filter(isOlder).slice(0, keepReleases - 2);
+  const newer = serials.filter((serial) => serial > live.serial);
+  return new Set([live.serial, (backup ?? live).serial, ...newer, ...older]);
+}
+
+/** The shortest journal that amounts to the same, but knows of no other releases than these. */
+export function recordsOf({ live, backup, releases, wasLive, lastSerial, unserved }: Ledger, kept: ReadonlySet<number>): JournalRecord[] {
+  const prepared = [...releases.values()].filter(({ serial }) => kept.has(serial));
+  const served: JournalRecord[] = unserved === undefined ? [{ type: "served", serial: lastSerial }] : [];
+  return [
+    ...prepared.map((release): JournalRecord => ({ type: "prepared", release, id: "", wasLive: wasLive.has(release.serial) })),
+    { type: "switching", serial: lastSerial, ...(live === undefined ? {} : { to: live }), ...(backup === undefined ? {} : { backup }) },
+    { type: "switched", serial: lastSerial },
+    ...served,
+  ];
 }

@@ -50,29 +50,32 @@ export class Sites {
     const known = this.#open.get(site);
     if (known !== undefined) return known;
     const { kernel, permissionFor, afterSwitch } = this.#options;
-    const { directory, keepReleases } = permissionFor(site);
+    const { directory, keepReleases, maxEntries, maxBytes } = permissionFor(site);
     if (directory === undefined) throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: "the site may not be on this node" });
+    const remembered = this.#remembered(site);
+    const name = remembered ?? (interpreter === "native" ? nativeInterpreter() : interpreter);
     const releases = new Releases(this.#io, {
       site,
       directory,
-      interpreter: kernel.usable("interpreters", this.#interpreterOf(site, interpreter), this.#io),
+      interpreter: kernel.usable("interpreters", name, this.#io),
       keepReleases,
+      mayHold: { maxEntries, maxBytes },
       afterSwitch: (release, signal) => afterSwitch(site, release, signal),
     });
     releases.recover();
+    if (remembered === undefined) this.#remember(site, name);
     this.#open.set(site, releases);
     return releases;
   }
 
   /** Which interpreter a site was begun with is remembered in a file, so that all sites are recovered at the next start. */
-  #interpreterOf(site: string, wanted: string): string {
-    const { disk } = this.#io;
-    const { directory } = this.#options;
-    makeDirectories(disk, directory);
-    const remembered = readFile(disk, join(directory, site));
-    if (remembered !== undefined) return Buffer.from(remembered).toString();
-    const interpreter = wanted === "native" ? nativeInterpreter() : wanted;
-    replaceFile(disk, join(directory, site), Buffer.from(interpreter));
-    return interpreter;
+  #remembered(site: string): string | undefined {
+    const name = readFile(this.#io.disk, join(this.#options.directory, site));
+    return name === undefined ? undefined : Buffer.from(name).toString();
+  }
+
+  #remember(site: string, interpreter: string): void {
+    makeDirectories(this.#io.disk, this.#options.directory);
+    replaceFile(this.#io.disk, join(this.#options.directory, site), Buffer.from(interpreter));
   }
 }

@@ -1,3 +1,4 @@
+import { printable } from "distributary/sdk";
 import { formatBytes } from "../../config/units.ts";
 import type { Job } from "../control/jobs/job.ts";
 import type { Client } from "./client.ts";
@@ -82,7 +83,7 @@ export function reportJob(job: JobDetail, { json, terminal, print }: { json: boo
 function describeJob(job: JobDetail, columns: number): string[] {
   const { stats } = job;
   const waits = job.phase === "holding" ? "prepared; `distributary commit` makes it live" : job.reason;
-  const lines = [`${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${waits}`];
+  const lines = [`${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${printable(waits)}`];
   if (stats.summary !== undefined && job.kind === "publish") {
     const { added, removed, changed, attributes, unchanged } = stats.summary;
     lines.push(`changes: ${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times, ${unchanged} as before`);
@@ -91,7 +92,7 @@ function describeJob(job: JobDetail, columns: number): string[] {
     const there = stats.sizeBytes === undefined ? "" : ` of ${formatBytes(stats.sizeBytes)} there are`;
     lines.push(`travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`);
   }
-  if (stats.passedOver !== undefined && stats.passedOver.length > 0) lines.push(`passed over, being no files: ${stats.passedOver.join(", ")}`);
+  if (stats.passedOver !== undefined && stats.passedOver.length > 0) lines.push(`passed over, being no files: ${stats.passedOver.map(printable).join(", ")}`);
   const failed = job.nodes.filter(({ stage }) => stage === "failed");
   if (failed.length > 0) {
     lines.push(formatTable([{ title: "node" }, { title: "failed because", leastWidth: 40 }], failed.map(({ name, node, reason }) => [name ?? node, reason ?? ""]), columns));

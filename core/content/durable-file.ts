@@ -43,7 +43,12 @@ export function readFile(disk: Disk, path: string, limit = Infinity): Uint8Array
 export function makeDirectories(disk: Disk, path: string, mode = 0o700): void {
   if (disk.stat(path) !== undefined) return;
   makeDirectories(disk, dirname(path), mode);
-  disk.makeDirectory(path, mode);
+  try {
+    disk.makeDirectory(path, mode);
+  } catch (error) {
+    // Another process made it in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
   disk.sync(dirname(path));
 }
 

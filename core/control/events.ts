@@ -22,7 +22,7 @@ export class Events {
     const waiting: ControlEvent[] = [];
     let wake = () => {};
     const listener = (event: ControlEvent) => {
-      waiting.push(event);
+      if (waiting.length < mostWaiting) waiting.push(event);
       wake();
     };
     // From the call on, not from when the first event is asked for.

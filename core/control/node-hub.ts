@@ -122,7 +122,10 @@ export class NodeHub {
   }
 }
 
+/** What a node says of sites that nobody declared is not kept. */
 async function storeState(db: Kysely<Schema>, node: string, state: SiteState, reported_at: number): Promise<void> {
+  const known = await db.selectFrom("site").select("name").where("name", "=", state.site).executeTakeFirst();
+  if (known === undefined) return;
   const state_json = JSON.stringify(state);
   await db
     .insertInto("node_site")

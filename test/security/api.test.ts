@@ -193,6 +193,14 @@ describe("SEC-46: a request", () => {
     expect(await trial.control.audit.verify()).toBeUndefined();
   });
 
+  it("with a number beyond 2^53 is refused, not rounded", async () => {
+    const token = await trial.token("operator");
+    for (const version of ["9007199254740993", "1e300", "1e999", "-9007199254740993"]) {
+      const body = `{"kind":"rollback","site":"www","version":${version}}`;
+      expect((await trial.api("POST", "/v1/jobs", token, body)).status, version).toBe(400);
+    }
+  });
+
   it.each(named.filter(([, route]) => isChange(route)))("%s with JSON that does harm elsewhere is refused, or nothing", async (_, { method, path }) => {
     const token = await trial.token("admin");
     const bad = [

@@ -10,6 +10,7 @@ import type { Header } from "../../core/assignment/assignment.ts";
 import { decodeAssignment } from "../../core/assignment/decode.ts";
 import { encodeAssignment } from "../../core/assignment/encode.ts";
 import { PieceFile } from "../../core/assignment/piece-file.ts";
+import { readFile, replaceFile } from "../../core/content/durable-file.ts";
 import { hashOf, hexHashOf } from "../../core/content/hash.ts";
 import { ObjectStore } from "../../core/content/objects.ts";
 import { scan } from "../../core/content/scan.ts";
@@ -23,7 +24,7 @@ import zstd from "../../plugins/zstd/index.ts";
 import { refusePortable, removeTree } from "../../sdk/index.ts";
 import type { Command, Disk, Entry } from "../../sdk/index.ts";
 import { simIo } from "../../sdk/testkit/sim/io.ts";
-import { SiteTrial, emptyDisk, seen } from "../core/agent/site-trial.ts";
+import { SiteTrial, emptyDisk, seen, site } from "../core/agent/site-trial.ts";
 import { commitHeader, hashA } from "../core/assignment/sample.ts";
 import { temporaryDirectory } from "../core/runtime/trusted-peers.ts";
 
@@ -248,4 +249,18 @@ describe("SEC-35: a disk that fails at any operation", () => {
       expect(seen(trial.disk), `operation ${count}`).toBe(3);
     }
   });
+});
+
+it("SEC-36: a record of the journal that rotted is damage, not its end: nothing goes back unnoticed", async () => {
+  const disk = emptyDisk();
+  const trial = new SiteTrial(disk);
+  await trial.publish(1, 1, 0);
+  await trial.publish(2, 3, 1);
+  const path = `${site}/.dst/journal`;
+  const bytes = Buffer.from(readFile(disk, path) ?? []);
+  const at = bytes.indexOf('"serial":3');
+  bytes[at + 2] = (bytes[at + 2] ?? 0) ^ 1;
+  replaceFile(disk, path, bytes);
+  expect(() => new SiteTrial(disk).releases.recover()).toThrow(expect.objectContaining({ code: "DIST_ERR_JOURNAL_DAMAGED" }));
+  expect(seen(disk)).toBe(2);
 });

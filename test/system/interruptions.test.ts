@@ -168,3 +168,26 @@ describe("a command that is interrupted while it watches a publish", () => {
     expect(readTree(deployment.live("a", "www"))).toEqual(readTree(deployment.staging("www")));
   });
 });
+
+describe("control and agents that are told to stop", () => {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({ groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web" } } });
+    await deployment.startAll("a");
+    mixedTree(deployment.staging("www"), "stop");
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  it("do so at once, also with a job that waits for commit and a command that watches another", async () => {
+    expect((await deployment.run("publish", "www", "--hold")).code).toBe(5);
+    const watching = deployment.spawn(["publish", "www", "--config", deployment.config]);
+    await deployment.control?.says("job asked for");
+    await deployment.control?.says("job asked for");
+    const began = performance.now();
+    expect(await deployment.control?.kill("SIGTERM")).toBe(0);
+    expect(await watching.ended).toBe(4);
+    expect(await deployment.agent("a").kill("SIGTERM")).toBe(0);
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+});

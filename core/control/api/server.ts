@@ -62,11 +62,12 @@ async function handle(control: Control, route: ApiRoute, request: FastifyRequest
   }
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
+  const body = readBody(route, request);
   const answer = route.answer({
     control,
     caller,
     params: request.params as Record<string, string>,
-    body: readBody(route, request),
+    body,
     signal: gone.signal,
   });
   if (!(Symbol.asyncIterator in answer)) return reply.send((await answer) ?? {});
@@ -85,6 +86,10 @@ async function authenticate(control: Control, request: FastifyRequest): Promise<
 }
 
 function readBody(route: ApiRoute, request: FastifyRequest): never {
+  // No database can hold a NUL in a text.
+  if (JSON.stringify([request.params, request.query, request.body]).includes("\\u0000")) {
+    throw failure("DIST_ERR_API_REQUEST", { problem: "a text holds a NUL" });
+  }
   const isPlugin = route.path.startsWith("/v1/plugins/");
   if (isPlugin) return (request.body ?? request.query) as never;
   const schema = route.body ?? noBody;

@@ -94,6 +94,7 @@ export class Jobs {
     if (typeof refusal === "string") throw failure("DIST_ERR_JOB_REFUSED", { reason: refusal });
     await this.#parts.db.insertInto("job").values(row).execute();
     const job = toJob(row);
+    this.#parts.log.info({ job: job.id, kind, site: siteName, by }, "job asked for");
     this.#parts.events.emit({ type: "job", job: job.id, site: siteName, kind, state: "queued", phase: "", reason: "" });
     if (by !== automatic) this.#makeWay(siteName);
     this.#background(this.#startNext());

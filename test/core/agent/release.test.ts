@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { failure } from "../../../sdk/index.ts";
+import { SiteFiles } from "../../../core/agent/site-files.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 import { writeFile } from "../../../sdk/testkit/disk-subject.ts";
 import { emptyDisk, hashOfVersion, manifestOf, overlay, seen, site, SiteTrial, treeOf, updateTo } from "./site-trial.ts";
@@ -241,7 +242,7 @@ describe("a disk that stays broken", () => {
 });
 
 it("a release's manifest is the tree that was published", async () => {
-  const { releases } = await published();
+  const { releases, disk } = await published();
   const { live } = releases.state;
-  expect(live && releases.manifest(live)).toEqual(manifestOf(treeOf(2)));
+  expect(live && new SiteFiles(disk, site).manifest(live)).toEqual(manifestOf(treeOf(2)));
 });

@@ -2,7 +2,7 @@ import type { Assignment, Header } from "../../../core/assignment/assignment.ts"
 import { noData } from "../../../core/assignment/assignment.ts";
 import { planBringing, planCommands } from "../../../core/assignment/commands.ts";
 import { Releases } from "../../../core/agent/release.ts";
-import type { OpenContent } from "../../../core/agent/release.ts";
+import type { OpenContent } from "../../../core/agent/build-release.ts";
 import { compareTrees } from "../../../core/content/compare.ts";
 import { hexHashOf } from "../../../core/content/hash.ts";
 import { emptyTree, treeHash } from "../../../core/content/manifest.ts";

@@ -1,0 +1,51 @@
+import { removeTree } from "distributary/sdk";
+import type { Command, FileCommand, Interpreter, Io } from "distributary/sdk";
+import type { Manifest } from "../content/manifest.ts";
+import type { ReleaseState } from "../protocol/messages.ts";
+import type { SiteFiles } from "./site-files.ts";
+import { verifyRelease } from "./verify.ts";
+
+/** Gives the bytes of the files of a release, in the order of its commands. */
+export type ReadContent = (command: FileCommand) => Iterable<Uint8Array>;
+
+/** Opens the data of an update, given the base it was made against. */
+export type OpenContent = (
+  base: { readonly directory: string; readonly manifest: Manifest } | undefined,
+) => { readonly read: ReadContent } & Disposable;
+
+/** A release to be made, and what of. */
+export interface ReleasePlan {
+  readonly site: string;
+  readonly release: ReleaseState;
+  readonly base: ReleaseState | undefined;
+  readonly before: Manifest;
+  readonly after: Manifest;
+  readonly commands: readonly Command[];
+  readonly read: ReadContent;
+}
+
+/** Builds a release, verifies it and makes it durable under its name. If any of it fails, nothing of it is left. */
+export async function buildRelease(
+  io: Io,
+  files: SiteFiles,
+  interpreter: Interpreter,
+  plan: ReleasePlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const [building, final] = [files.buildingPath(plan.release), files.releasePath(plan.release)];
+  const baseDirectory = plan.base === undefined ? undefined : files.releasePath(plan.base);
+  const base = baseDirectory === undefined ? {} : { base: { directory: baseDirectory, entries: () => plan.before } };
+  const work = { site: plan.site, directory: building, ...base, commands: () => plan.commands, content: plan.read };
+  files.make();
+  for (const leftover of [building, final]) removeTree(io.disk, leftover);
+  io.disk.makeDirectory(building, 0o755);
+  try {
+    await interpreter.build(work, io, signal);
+    await verifyRelease(io, { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory }, signal);
+    files.writeManifest(plan.release, plan.after);
+    interpreter.seal(building, final, io);
+  } catch (error) {
+    for (const unfinished of [building, final]) removeTree(io.disk, unfinished);
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { failure, removeTree } from "distributary/sdk";
+import type { Disk } from "distributary/sdk";
+import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
+import { decodeManifest, encodeManifest } from "../content/manifest.ts";
+import type { Manifest } from "../content/manifest.ts";
+import type { ReleaseState } from "../protocol/messages.ts";
+
+/** Where the files of a site lie on a node. */
+export class SiteFiles {
+  readonly disk: Disk;
+  readonly directory: string;
+
+  constructor(disk: Disk, directory: string) {
+    this.disk = disk;
+    this.directory = directory;
+  }
+
+  /** Whether anything was ever here. */
+  isThere(): boolean {
+    return this.disk.stat(this.#path(".dst")) !== undefined;
+  }
+
+  /** Makes what a site needs. Web servers run as somebody else and must get to its releases. */
+  make(): void {
+    makeDirectories(this.disk, this.#path("releases"), 0o755);
+    makeDirectories(this.disk, this.#path(".dst/manifests"));
+  }
+
+  journalPath(): string {
+    return this.#path(".dst/journal");
+  }
+
+  releasePath({ serial }: Pick<ReleaseState, "serial">): string {
+    return this.#path(`releases/${nameOf(serial)}`);
+  }
+
+  buildingPath({ serial }: Pick<ReleaseState, "serial">): string {
+    return this.#path(`releases/.building-${nameOf(serial)}`);
+  }
+
+  /** What a release holds. */
+  manifest({ serial }: ReleaseState): Manifest {
+    const bytes = readFile(this.disk, this.#manifestPath(serial));
+    if (bytes === undefined) throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${serial} is missing` });
+    return decodeManifest(bytes);
+  }
+
+  /** Durable when it returns. */
+  writeManifest({ serial }: ReleaseState, manifest: Manifest): void {
+    replaceFile(this.disk, this.#manifestPath(serial), encodeManifest(manifest));
+  }
+
+  deleteRelease(serial: number): void {
+    removeTree(this.disk, this.releasePath({ serial }));
+    removeTree(this.disk, this.#manifestPath(serial));
+  }
+
+  /** Deletes what is of none of these releases: some were being built, or being deleted, when the power went. */
+  deleteOthers(serials: Iterable<number>): void {
+    const known = new Set(Array.from(serials, nameOf));
+    for (const directory of ["releases", ".dst/manifests"]) {
+      if (this.disk.stat(this.#path(directory)) === undefined) continue;
+      const others = this.disk.list(this.#path(directory)).filter((name) => !known.has(name));
+      for (const name of others) removeTree(this.disk, this.#path(`${directory}/${name}`));
+    }
+  }
+
+  #manifestPath(serial: number): string {
+    return this.#path(`.dst/manifests/${nameOf(serial)}`);
+  }
+
+  #path(name: string): string {
+    return join(this.directory, name);
+  }
+}
+
+/** What a pointer to a release holds. */
+export function pointerTo(release: ReleaseState | undefined): string | undefined {
+  return release === undefined ? undefined : `releases/${nameOf(release.serial)}`;
+}
+
+function nameOf(serial: number): string {
+  return String(serial).padStart(10, "0");
+}
