@@ -40,16 +40,21 @@ export function checkAssignment(
 ): void {
   const { site, serial, audience, expiresAt } = header;
   if (!audience.nodes.includes(node)) throw failure("DIST_ERR_ASSIGNMENT_AUDIENCE", { site, serial, node });
-  if (wallTime > expiresAt) throw failure("DIST_ERR_ASSIGNMENT_EXPIRED", { site, serial, expiresAt: new Date(expiresAt).toISOString() });
+  if (wallTime > expiresAt)
+    throw failure("DIST_ERR_ASSIGNMENT_EXPIRED", { site, serial, expiresAt: new Date(expiresAt).toISOString() });
   const isPrepared = state.prepared?.serial === serial;
   const isGone = header.type === "remove" && state.live === undefined && serial === state.lastSerial;
   const isLive = state.live?.version === header.version && state.live.tree === header.result;
-  if ((serial <= state.lastSerial && !isPrepared && !isLive && !isGone) || (state.lastSerial > 0 && serial > state.lastSerial + longestJump)) {
+  if (
+    (serial <= state.lastSerial && !isPrepared && !isLive && !isGone) ||
+    (state.lastSerial > 0 && serial > state.lastSerial + longestJump)
+  ) {
     throw failure("DIST_ERR_ASSIGNMENT_SERIAL", { site, serial, last: state.lastSerial });
   }
   const refuse = (reason: string) => failure("DIST_ERR_POLICY_REFUSED", { site, reason });
   if (permission.directory === undefined) throw refuse("the site may not be on this node");
-  if (header.diskBytes > permission.maxBytes) throw refuse(`it needs ${header.diskBytes} bytes, ${permission.maxBytes} are allowed`);
+  if (header.diskBytes > permission.maxBytes)
+    throw refuse(`it needs ${header.diskBytes} bytes, ${permission.maxBytes} are allowed`);
   let count = 0;
   let sizeBytes = 0;
   for (const command of commands()) {
@@ -58,11 +63,15 @@ export function checkAssignment(
     const reason = refuseCommand(command, permission);
     if (reason !== undefined) throw refuse(reason);
   }
-  if (sizeBytes > permission.maxBytes) throw refuse(`its files have ${sizeBytes} bytes, ${permission.maxBytes} are allowed`);
+  if (sizeBytes > permission.maxBytes)
+    throw refuse(`its files have ${sizeBytes} bytes, ${permission.maxBytes} are allowed`);
   if (count > permission.maxEntries) throw refuse(`it has ${count} commands, ${permission.maxEntries} are allowed`);
 }
 
-function refuseCommand(command: Command, { maxFileBytes, extensions, names, symlinks }: SitePermission): string | undefined {
+function refuseCommand(
+  command: Command,
+  { maxFileBytes, extensions, names, symlinks }: SitePermission,
+): string | undefined {
   if (!("path" in command)) {
     return extensions.includes(command.kind) ? undefined : `commands of kind '${command.kind}' are not allowed`;
   }
@@ -86,6 +95,9 @@ export function checkChain(sections: readonly Assignment[]): void {
       header.base === first?.base &&
       header.result === first?.result &&
       header.version === first?.version;
-    if (!follows) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `section ${index + 1} does not belong to the one before` });
+    if (!follows)
+      throw failure("DIST_ERR_ASSIGNMENT_FORMAT", {
+        problem: `section ${index + 1} does not belong to the one before`,
+      });
   }
 }

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { failure } from "distributary/sdk";
 import type { Io, Log, Peer } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
@@ -11,6 +11,7 @@ import { AssignmentSource } from "./assignment-source.ts";
 import { readSections } from "./carry-out.ts";
 import type { ArrivedSection } from "./carry-out.ts";
 import { ControlStream } from "./control-stream.ts";
+import { answerRoom } from "./room.ts";
 import { Sites } from "./sites.ts";
 import { Spool } from "./spool.ts";
 import { collect } from "./collect.ts";
@@ -74,10 +75,7 @@ export class Agent {
     const served = this.#serveTransports();
     try {
       this.#stream = new ControlStream(this.#io, this.#options.control, this.#options.log);
-      await this.#stream.run(
-        { greet: () => this.#hello(), take: (message) => this.#take(message, signal) },
-        signal,
-      );
+      await this.#stream.run({ greet: () => this.#hello(), take: (message) => this.#take(message, signal) }, signal);
     } finally {
       for (const each of served) each[Symbol.dispose]();
       await Promise.allSettled(this.#queues.values());
@@ -136,7 +134,9 @@ export class Agent {
     switch (message.type) {
       case "ask":
         this.#currentOf(message.site, message.job);
-        this.#enqueue(message.site, message.job, async () => this.#answerRoom(message));
+        this.#enqueue(message.site, message.job, async () =>
+          answerRoom(this.#io.disk, message, this.#options.permissionFor(message.site)),
+        );
         break;
       case "prepare": {
         const site = message.sections[0]?.site;
@@ -147,7 +147,9 @@ export class Agent {
       }
       case "switch":
         this.#currentOf(message.assignment.site, message.job);
-        this.#enqueue(message.assignment.site, message.job, () => this.#switch(message.job, message.assignment, signal));
+        this.#enqueue(message.assignment.site, message.job, () =>
+          this.#switch(message.job, message.assignment, signal),
+        );
         break;
       case "forget":
         this.#giveUp(message.site, message.job);
@@ -195,23 +197,6 @@ export class Agent {
     return { type: "failed", job, code, reason: describe(error), ...(state === undefined ? {} : { state }) };
   }
 
-  #answerRoom(ask: Extract<FromControl, { type: "ask" }>): FromNode {
-    const { site, job, diskBytes, entryCount } = ask;
-    const { directory, maxBytes, maxEntries } = this.#options.permissionFor(site);
-    const refuse = (reason: string): FromNode => ({ type: "room", job, able: false, reason });
-    if (directory === undefined) return refuse("its own policy does not allow the site");
-    if (diskBytes > maxBytes) return refuse(`its own policy allows ${maxBytes} bytes, ${diskBytes} are needed`);
-    if (entryCount > maxEntries) return refuse(`its own policy allows ${maxEntries} entries, there are ${entryCount}`);
-    const { freeBytes } = this.#io.disk.space(this.#existing(directory));
-    if (diskBytes > freeBytes) return refuse(`it has ${freeBytes} bytes free, ${diskBytes} are needed`);
-    return { type: "room", job, able: true };
-  }
-
-  /** The directory itself, or the nearest one above it that is there. */
-  #existing(directory: string): string {
-    return this.#io.disk.stat(directory) === undefined ? this.#existing(dirname(directory)) : directory;
-  }
-
   async #prepare(
     site: string,
     job: string,
@@ -227,7 +212,11 @@ export class Agent {
     if (releases.has(assignments[0]?.header.serial ?? 0)) return { type: "prepared", job, state: releases.state };
     try {
       const sections = await this.#collect(job, notices, assignments, signal);
-      const state = await releases.prepare(assignments, (base) => readSections(this.#io, this.#options.kernel, sections, base), signal);
+      const state = await releases.prepare(
+        assignments,
+        (base) => readSections(this.#io, this.#options.kernel, sections, base),
+        signal,
+      );
       this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
       return { type: "prepared", job, state };
     } finally {
@@ -248,10 +237,13 @@ export class Agent {
     for (const [index, assignment] of assignments.entries()) {
       const pieces = this.#spool.open(assignment);
       const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
-      const report = () => void this.#report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
+      const report = () =>
+        void this.#report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
       const source = { control: this.#options.control, transports: notices[index]?.transports ?? [], report };
       await collect(this.#io, this.#options.kernel, assignment, pieces, source, signal);
-      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none") ? await this.#source.key(assignment.id, signal) : undefined;
+      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none")
+        ? await this.#source.key(assignment.id, signal)
+        : undefined;
       sections.push({ assignment, pieces, key });
     }
     return sections;
@@ -264,14 +256,23 @@ export class Agent {
     this.#check(assignment, releases.state, notice.site);
     if (type === "update") throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: "an update cannot be switched to" });
     if (type === "remove") return { type: "switched", job, state: releases.remove(assignment) };
-    const state = await releases.switchTo(assignment, signal).finally(() => this.#serveSoon(site, signal, firstServePauseMs));
+    const state = await releases
+      .switchTo(assignment, signal)
+      .finally(() => this.#serveSoon(site, signal, firstServePauseMs));
     this.#options.log.info({ site, job, live: state.live }, type);
     return { type: "switched", job, state };
   }
 
   #check(assignment: Assignment, state: SiteState, site: string): void {
-    if (assignment.header.site !== site) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `it is for site '${assignment.header.site}'` });
-    checkAssignment(assignment, this.#options.node, state, this.#options.permissionFor(site), this.#io.clock.wallTime());
+    if (assignment.header.site !== site)
+      throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `it is for site '${assignment.header.site}'` });
+    checkAssignment(
+      assignment,
+      this.#options.node,
+      state,
+      this.#options.permissionFor(site),
+      this.#io.clock.wallTime(),
+    );
   }
 
   async #report(message: FromNode): Promise<void> {

@@ -24,7 +24,8 @@ export class AssignmentSource {
 
   /** The assignment that a notice names; its signature is checked, and that it is the one named. */
   async assignment(notice: AssignmentNotice, signal: AbortSignal): Promise<Assignment> {
-    if (!Number.isSafeInteger(notice.sizeBytes)) throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: this.#control.id, problem: "a notice without a size" });
+    if (!Number.isSafeInteger(notice.sizeBytes))
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: this.#control.id, problem: "a notice without a size" });
     const sealed =
       notice.sealed === undefined
         ? await this.#get(linkPaths.buffer + notice.id, Math.min(notice.sizeBytes, largestBuffer), signal)

@@ -1,5 +1,6 @@
-import { removeTree } from "distributary/sdk";
+import { failure, removeTree } from "distributary/sdk";
 import type { Command, FileCommand, Interpreter, Io } from "distributary/sdk";
+import { measure } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
 import type { ReleaseState } from "../protocol/messages.ts";
 import type { SiteFiles } from "./site-files.ts";
@@ -41,11 +42,29 @@ export async function buildRelease(
   io.disk.makeDirectory(building, 0o755);
   try {
     await interpreter.build(work, io, signal);
-    await verifyRelease(io, { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory }, signal);
+    await verifyRelease(
+      io,
+      { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory },
+      signal,
+    );
     files.writeManifest(plan.release, plan.after);
     interpreter.seal(building, final, io);
   } catch (error) {
     for (const unfinished of [building, final]) removeTree(io.disk, unfinished);
     throw error;
   }
+}
+
+/** What the node's own policy allows a release to hold. */
+export interface Allowance {
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
+
+/** Judges by the tree that would be there, not by what an assignment says of itself. Throws DIST_ERR_POLICY_REFUSED. */
+export function checkSize(site: string, manifest: Manifest, allowed: Allowance | undefined): void {
+  const { entryCount, sizeBytes } = measure(manifest);
+  if (allowed === undefined || (entryCount <= allowed.maxEntries && sizeBytes <= allowed.maxBytes)) return;
+  const reason = `it would have ${entryCount} entries and ${sizeBytes} bytes`;
+  throw failure("DIST_ERR_POLICY_REFUSED", { site, reason });
 }

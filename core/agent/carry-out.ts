@@ -28,7 +28,9 @@ export function readSections(
   base: { directory: string; manifest: Manifest } | undefined,
 ): { read: ReadContent } & Disposable {
   const readers = sections.map((section) => openSection(io, kernel, section, base));
-  const counts = sections.map(({ assignment }) => Array.from(assignment.commands()).filter(({ kind }) => kind === "file").length);
+  const counts = sections.map(
+    ({ assignment }) => Array.from(assignment.commands()).filter(({ kind }) => kind === "file").length,
+  );
   let [index, taken] = [0, 0];
   return {
     read(command) {
@@ -53,12 +55,18 @@ function openSection(
   { assignment, pieces, key }: ArrivedSection,
   base: { directory: string; manifest: Manifest } | undefined,
 ) {
-  const sizes = new Map((base?.manifest ?? []).flatMap((entry) => (entry.type === "file" ? [[entry.path, entry.sizeBytes] as const] : [])));
+  const sizes = new Map(
+    (base?.manifest ?? []).flatMap((entry) => (entry.type === "file" ? [[entry.path, entry.sizeBytes] as const] : [])),
+  );
   const data = pieces.content();
   const { site, serial, result } = assignment.header;
   const reader = new ContentReader(assignment, {
     data,
-    base: (paths) => new JoinedFiles(io.disk, paths.map((path) => baseFile(path, base?.directory, sizes))),
+    base: (paths) =>
+      new JoinedFiles(
+        io.disk,
+        paths.map((path) => baseFile(path, base?.directory, sizes)),
+      ),
     engine: (name) => kernel.usable("deltas", name, io),
     compressor: (name) => kernel.usable("compressors", name, io),
     sealing: (name) => {

@@ -37,7 +37,8 @@ export async function collect(
   for (let attempt = 0; pieces.arrivedBytes < pieces.sizeBytes; attempt += 1) {
     const name = transports[attempt % transports.length] ?? "http";
     const transport = kernel.usable("transports", name, io);
-    if (transport.reach !== "peer") throw failure("DIST_ERR_PROVIDER_UNUSABLE", { kind: "transport", name, reason: "it does not reach control" });
+    if (transport.reach !== "peer")
+      throw failure("DIST_ERR_PROVIDER_UNUSABLE", { kind: "transport", name, reason: "it does not reach control" });
     const before = pieces.arrivedBytes;
     try {
       await transport.fetch(io, control, { from: 0, to: pieces.pieceCount }, watched, signal);
@@ -48,7 +49,8 @@ export async function collect(
       signal.throwIfAborted();
       // A full disk does not become emptier by asking the peer again.
       if (watched.trouble !== undefined) throw watched.trouble;
-      const mayTryAgain = error instanceof DistributaryError && error.retryable && io.clock.wallTime() < header.expiresAt;
+      const mayTryAgain =
+        error instanceof DistributaryError && error.retryable && io.clock.wallTime() < header.expiresAt;
       if (!mayTryAgain) throw error;
       if (pieces.arrivedBytes > before) attempt = 0;
       await io.clock.until(io.clock.now() + Math.min(longestPauseMs, firstPauseMs * 2 ** attempt), signal);
@@ -70,7 +72,12 @@ class WatchedPieces implements PieceStore {
   constructor(pieces: SpooledPieces, arrived: () => void) {
     this.#pieces = pieces;
     this.#arrived = arrived;
-    ({ assignment: this.assignment, sizeBytes: this.sizeBytes, pieceBytes: this.pieceBytes, pieceCount: this.pieceCount } = pieces);
+    ({
+      assignment: this.assignment,
+      sizeBytes: this.sizeBytes,
+      pieceBytes: this.pieceBytes,
+      pieceCount: this.pieceCount,
+    } = pieces);
   }
 
   has(index: number): boolean {

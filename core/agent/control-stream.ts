@@ -46,7 +46,10 @@ export class ControlStream {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
     if (!signal.aborted) {
-      this.#log.warn({ control: `${this.#control.host}:${this.#control.port}`, error: (error as Error).message }, "no stream to control");
+      this.#log.warn(
+        { control: `${this.#control.host}:${this.#control.port}`, error: (error as Error).message },
+        "no stream to control",
+      );
     }
     return wasOpen;
   }
@@ -57,7 +60,8 @@ export class ControlStream {
     let timer = setTimeout(() => silence.abort(new Error("control is silent")), silenceMs);
     try {
       const answer = await this.#io.http.request(this.#control, linkPaths.stream, { signal });
-      if (answer.status !== 200) throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
+      if (answer.status !== 200)
+        throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
       for await (const line of lines(answer.body)) {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(new Error("control is silent")), silenceMs);
@@ -86,7 +90,8 @@ export class ControlStream {
     const body = Buffer.from(JSON.stringify(message));
     const answer = await this.#io.http.request(this.#control, linkPaths.report, { method: "POST", body, signal });
     for await (const _ of answer.body) continue;
-    if (answer.status !== 204) throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
+    if (answer.status !== 204)
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
   }
 }
 
@@ -102,6 +107,7 @@ async function* lines(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): A
     }
     rest.push(Buffer.from(chunk.subarray(start)));
     restBytes += chunk.length - start;
-    if (restBytes > longestLine) throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: "a line is too long" });
+    if (restBytes > longestLine)
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: "a line is too long" });
   }
 }

@@ -177,7 +177,10 @@ function post(
 }
 
 async function reasonIn({ status, body }: HttpAnswer): Promise<string> {
-  const text = Buffer.from(await receiveBytes(body, 4096)).toString("utf8").replaceAll(/\p{C}+/gu, " ").trim();
+  const text = Buffer.from(await receiveBytes(body, 4096))
+    .toString("utf8")
+    .replaceAll(/\p{C}+/gu, " ")
+    .trim();
   return `control answers ${status}: ${text}`;
 }
 

@@ -9,7 +9,13 @@ export type JournalRecord =
   /** A release is whole, verified and durable. `id` is the assignment of its first section; `wasLive` survives a shortened journal. */
   | { readonly type: "prepared"; readonly release: ReleaseState; readonly id: string; readonly wasLive?: boolean }
   /** The pointers are about to move to `to` (nothing, for a removal) by the order with this serial. */
-  | { readonly type: "switching"; readonly serial: number; readonly from?: ReleaseState; readonly to?: ReleaseState; readonly backup?: ReleaseState }
+  | {
+      readonly type: "switching";
+      readonly serial: number;
+      readonly from?: ReleaseState;
+      readonly to?: ReleaseState;
+      readonly backup?: ReleaseState;
+    }
   | { readonly type: "switched"; readonly serial: number }
   /** Whoever serves the site was told. */
   | { readonly type: "served"; readonly serial: number };
@@ -41,7 +47,9 @@ export class Journal {
 
   /** Throws DIST_ERR_JOURNAL_DAMAGED if a record is not whole that was followed by others: no crash does that. */
   read(): JournalRecord[] {
-    const lines = Buffer.from(readFile(this.#disk, this.#path) ?? []).toString("utf8").split("\n");
+    const lines = Buffer.from(readFile(this.#disk, this.#path) ?? [])
+      .toString("utf8")
+      .split("\n");
     const records = lines.map(decodeRecord);
     const end = records.indexOf(undefined);
     const isTorn = records.slice(end + 1).every((record) => record === undefined);

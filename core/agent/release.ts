@@ -2,15 +2,15 @@ import { failure, isFailure } from "distributary/sdk";
 import type { Interpreter, Io } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
-import { emptyTree, measure, treeHash } from "../content/manifest.ts";
+import { emptyTree, treeHash } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
 import type { ReleaseState, SiteState } from "../protocol/messages.ts";
-import { buildRelease } from "./build-release.ts";
-import type { OpenContent } from "./build-release.ts";
+import { buildRelease, checkSize } from "./build-release.ts";
+import type { Allowance, OpenContent } from "./build-release.ts";
 import { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
 import { SiteFiles, pointerTo } from "./site-files.ts";
-import { followJournal, recordsOf, serialsToKeep, siteState } from "./site-state.ts";
+import { findRelease, followJournal, recordsOf, serialsToKeep, siteState } from "./site-state.ts";
 import type { Ledger } from "./site-state.ts";
 import { quickCheck } from "./verify.ts";
 
@@ -33,7 +33,7 @@ export interface SiteSettings {
   readonly directory: string;
   readonly interpreter: Interpreter;
   /** What the node's own policy allows a release to hold; no limit if absent. */
-  readonly mayHold?: { readonly maxEntries: number; readonly maxBytes: number };
+  readonly mayHold?: Allowance;
   /** At least two; an assignment may ask for more. */
   readonly keepReleases: number;
   /** Tells whoever serves the site that `live` moved; may be called again for the same release. */
@@ -126,11 +126,15 @@ export class Releases {
     const commands = sections.flatMap((section) => [...section.commands()]);
     const after = resultOf(before, commands);
     if (treeHash(after) !== result) {
-      throw failure("DIST_ERR_ASSIGNMENT_RESULT", { problem: `its commands make tree ${treeHash(after)}, ${result} was signed` });
+      throw failure("DIST_ERR_ASSIGNMENT_RESULT", {
+        problem: `its commands make tree ${treeHash(after)}, ${result} was signed`,
+      });
     }
-    this.#checkSize(after);
+    checkSize(this.#settings.site, after, this.#settings.mayHold);
     const release = { serial, version, tree: result };
-    using content = open(base === undefined ? undefined : { directory: this.#files.releasePath(base), manifest: before });
+    using content = open(
+      base === undefined ? undefined : { directory: this.#files.releasePath(base), manifest: before },
+    );
     const plan = { site: this.#settings.site, release, base, before, after, commands, read: content.read };
     try {
       await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, signal);
@@ -143,21 +147,18 @@ export class Releases {
     return this.state;
   }
 
-  /** Judged by the tree that would be there, not by what an assignment says of itself. */
-  #checkSize(manifest: Manifest): void {
-    const { site, mayHold } = this.#settings;
-    const { entryCount, sizeBytes } = measure(manifest);
-    if (mayHold === undefined || (entryCount <= mayHold.maxEntries && sizeBytes <= mayHold.maxBytes)) return;
-    throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: `it would have ${entryCount} entries and ${sizeBytes} bytes` });
-  }
-
   /** The release an update starts from, checked as far as that is quick. */
   #base({ header }: Assignment): { base: ReleaseState | undefined; manifest: Manifest } {
     if (header.base === undefined || header.base === emptyTree) return { base: undefined, manifest: [] };
     const base = [...this.#ledger.releases.values()].findLast(({ tree }) => tree === header.base);
     const have = this.#ledger.live?.tree ?? "nothing";
     const refuse = (found: string) =>
-      failure("DIST_ERR_ASSIGNMENT_BASE", { site: header.site, serial: header.serial, base: header.base ?? "", have: found });
+      failure("DIST_ERR_ASSIGNMENT_BASE", {
+        site: header.site,
+        serial: header.serial,
+        base: header.base ?? "",
+        have: found,
+      });
     if (base === undefined) throw refuse(have);
     const manifest = this.#files.manifest(base);
     const damage = quickCheck(this.#io.disk, this.#files.releasePath(base), manifest, this.#settings.interpreter.keeps);
@@ -173,7 +174,7 @@ export class Releases {
   async switchTo({ header }: Assignment, signal: AbortSignal): Promise<SiteState> {
     if (this.#isUncertain) this.recover();
     const { live } = this.#ledger;
-    const target = this.#find(header.result, header.version);
+    const target = findRelease(this.#ledger, header.result, header.version);
     const isSame = live?.tree === header.result && live.version === header.version;
     // A newer release of the same tree was made because the live one is damaged.
     if (isSame && (target === undefined || target.serial <= live.serial)) {
@@ -199,12 +200,6 @@ export class Releases {
       this.collect(header.keepReleases);
     }
     return this.state;
-  }
-
-  /** A release of that tree: preferably of that version, otherwise the newest. */
-  #find(tree: string, version: number): ReleaseState | undefined {
-    const fitting = [...this.#ledger.releases.values()].filter((release) => release.tree === tree);
-    return fitting.findLast((release) => release.version === version) ?? fitting.at(-1);
   }
 
   /** Takes the site off this node: first nothing is live any more, then releases are deleted. The journal stays, so that no old order is followed. */
@@ -279,7 +274,12 @@ export class Releases {
   #lookAtLive(): string | undefined {
     const { live } = this.#ledger;
     if (live === undefined) return undefined;
-    return quickCheck(this.#io.disk, this.#files.releasePath(live), this.#files.manifest(live), this.#settings.interpreter.keeps);
+    return quickCheck(
+      this.#io.disk,
+      this.#files.releasePath(live),
+      this.#files.manifest(live),
+      this.#settings.interpreter.keeps,
+    );
   }
 
   #append(record: JournalRecord): void {

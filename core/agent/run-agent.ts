@@ -37,7 +37,9 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   const control = { id: controlId, host: host === "" ? "127.0.0.1" : host, port };
   const policy = loadLocalPolicy(options.policyFile);
   makeDirectories(hostIo.disk, directory);
-  const kernel = resources.use(await Kernel.load({ plugins: options.plugins, directory: options.pluginDirectory, role: "agent", log }));
+  const kernel = resources.use(
+    await Kernel.load({ plugins: options.plugins, directory: options.pluginDirectory, role: "agent", log }),
+  );
   const identity = loadIdentity(directory) ?? (await enrolNow(options, control));
   const link = await createLink(identity, { host: "127.0.0.1", port: 0, log });
   resources.defer(() => link.close());
@@ -60,8 +62,12 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   await Promise.all([agent.run(signal), keepIdentity(identity, link, control, directory, io, log, signal)]);
 }
 
-async function enrolNow({ token, name, directory, log }: RunAgentOptions, control: { host: string; port: number }): Promise<NodeIdentity> {
-  if (token === undefined) throw failure("DIST_ERR_AUTH_TOKEN", { problem: `node '${name}' is not enrolled and has none` });
+async function enrolNow(
+  { token, name, directory, log }: RunAgentOptions,
+  control: { host: string; port: number },
+): Promise<NodeIdentity> {
+  if (token === undefined)
+    throw failure("DIST_ERR_AUTH_TOKEN", { problem: `node '${name}' is not enrolled and has none` });
   const identity = await enrol({ control, token, name, directory });
   log.info({ node: identity.id, name }, "enrolled");
   return identity;
@@ -83,15 +89,27 @@ function permissionFor(policy: LocalPolicy, site: string, name: string) {
 const probeMs = 10_000;
 
 /** Runs the node's own reload command, then waits until the site answers its probe. */
-async function tellServer({ reload, probe }: LocalPolicy, site: string, exec: Exec, signal: AbortSignal): Promise<void> {
+async function tellServer(
+  { reload, probe }: LocalPolicy,
+  site: string,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<void> {
   const [file, ...args] = Object.hasOwn(reload, site) ? (reload[site] ?? []) : [];
   if (file !== undefined) {
     const { code, stderr } = await exec(file, args, { signal });
-    if (code !== 0) throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `'${file}' ended with ${code}: ${stderr.slice(0, 500)}` });
+    if (code !== 0)
+      throw failure("DIST_ERR_SERVE_FAILED", {
+        site,
+        problem: `'${file}' ended with ${code}: ${stderr.slice(0, 500)}`,
+      });
   }
   const url = Object.hasOwn(probe, site) ? probe[site] : undefined;
   if (url === undefined) return;
-  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]), redirect: "manual" }).catch((error: unknown) => {
+  const response = await fetch(url, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]),
+    redirect: "manual",
+  }).catch((error: unknown) => {
     throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url}: ${(error as Error).message}` }, { cause: error });
   });
   await response.body?.cancel();

@@ -42,7 +42,8 @@ export class SiteFiles {
   /** What a release holds. */
   manifest({ serial }: ReleaseState): Manifest {
     const bytes = readFile(this.disk, this.#manifestPath(serial));
-    if (bytes === undefined) throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${serial} is missing` });
+    if (bytes === undefined)
+      throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${serial} is missing` });
     return decodeManifest(bytes);
   }
 

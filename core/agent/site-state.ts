@@ -31,8 +31,7 @@ export function followJournal(records: readonly JournalRecord[]): Ledger {
     if (record.type === "prepared") {
       releases.set(record.release.serial, record.release);
       if (record.wasLive === true) wasLive.add(record.release.serial);
-    }
-    else if (record.type === "switching") unfinished = record;
+    } else if (record.type === "switching") unfinished = record;
     else if (record.type === "served") unserved = undefined;
     else if (unfinished !== undefined) {
       [live, backup] = [unfinished.to, unfinished.backup];
@@ -58,7 +57,9 @@ const longestDamage = 1_000;
 /** The newest prepared release that is neither live nor backup, as it is told to control. */
 export function siteState(site: string, ledger: Ledger, damage?: string): SiteState {
   const { live, backup, lastSerial } = ledger;
-  const waiting = [...ledger.releases.values()].filter(({ serial }) => serial !== live?.serial && serial !== backup?.serial);
+  const waiting = [...ledger.releases.values()].filter(
+    ({ serial }) => serial !== live?.serial && serial !== backup?.serial,
+  );
   const prepared = waiting.sort((a, b) => b.serial - a.serial)[0];
   return {
     site,
@@ -84,13 +85,32 @@ export function serialsToKeep({ live, backup, releases, wasLive }: Ledger, keepR
 }
 
 /** The shortest journal that amounts to the same, but knows of no other releases than these. */
-export function recordsOf({ live, backup, releases, wasLive, lastSerial, unserved }: Ledger, kept: ReadonlySet<number>): JournalRecord[] {
+export function recordsOf(
+  { live, backup, releases, wasLive, lastSerial, unserved }: Ledger,
+  kept: ReadonlySet<number>,
+): JournalRecord[] {
   const prepared = [...releases.values()].filter(({ serial }) => kept.has(serial));
   const served: JournalRecord[] = unserved === undefined ? [{ type: "served", serial: lastSerial }] : [];
   return [
-    ...prepared.map((release): JournalRecord => ({ type: "prepared", release, id: "", wasLive: wasLive.has(release.serial) })),
-    { type: "switching", serial: lastSerial, ...(live === undefined ? {} : { to: live }), ...(backup === undefined ? {} : { backup }) },
+    ...prepared.map((release): JournalRecord => ({
+      type: "prepared",
+      release,
+      id: "",
+      wasLive: wasLive.has(release.serial),
+    })),
+    {
+      type: "switching",
+      serial: lastSerial,
+      ...(live === undefined ? {} : { to: live }),
+      ...(backup === undefined ? {} : { backup }),
+    },
     { type: "switched", serial: lastSerial },
     ...served,
   ];
+}
+
+/** A release of that tree: preferably of that version, otherwise the newest. */
+export function findRelease({ releases }: Ledger, tree: string, version: number): ReleaseState | undefined {
+  const fitting = [...releases.values()].filter((release) => release.tree === tree);
+  return fitting.findLast((release) => release.version === version) ?? fitting.at(-1);
 }

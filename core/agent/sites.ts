@@ -51,7 +51,8 @@ export class Sites {
     if (known !== undefined) return known;
     const { kernel, permissionFor, afterSwitch } = this.#options;
     const { directory, keepReleases, maxEntries, maxBytes } = permissionFor(site);
-    if (directory === undefined) throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: "the site may not be on this node" });
+    if (directory === undefined)
+      throw failure("DIST_ERR_POLICY_REFUSED", { site, reason: "the site may not be on this node" });
     const remembered = this.#remembered(site);
     const name = remembered ?? (interpreter === "native" ? nativeInterpreter() : interpreter);
     const releases = new Releases(this.#io, {

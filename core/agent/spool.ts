@@ -91,13 +91,15 @@ export class SpooledPieces implements PieceStore {
 
   read(index: number): Uint8Array {
     const bytes = this.#load(index);
-    if (!isPiece(this.#table, index, bytes)) throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
+    if (!isPiece(this.#table, index, bytes))
+      throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
     return bytes;
   }
 
   write(index: number, bytes: Uint8Array): void {
     if (this.has(index)) return;
-    if (!isPiece(this.#table, index, bytes)) throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
+    if (!isPiece(this.#table, index, bytes))
+      throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
     const path = this.#path(index);
     if (this.#disk.stat(path) !== undefined) this.#disk.unlink(path);
     const file = this.#disk.open(path, "create");

@@ -34,7 +34,8 @@ function differs(disk: Disk, directory: string, entry: Entry, stat: FileStat, ke
   if (entry.type === "symlink") {
     return disk.readLink(join(directory, entry.path)) === entry.target ? undefined : "points elsewhere";
   }
-  if (keeps.modes && entry.mode !== stat.mode) return `has mode ${stat.mode.toString(8)}, not ${entry.mode.toString(8)}`;
+  if (keeps.modes && entry.mode !== stat.mode)
+    return `has mode ${stat.mode.toString(8)}, not ${entry.mode.toString(8)}`;
   if (entry.type === "directory") return undefined;
   if (entry.sizeBytes !== stat.sizeBytes) return `has ${stat.sizeBytes} bytes, not ${entry.sizeBytes}`;
   return entry.mtimeMs === stat.mtimeMs ? undefined : "was changed since";
@@ -64,7 +65,8 @@ export async function verifyRelease(io: Io, release: BuiltRelease, signal: Abort
   let rested = clock.now();
   for (const entry of manifest) {
     if (entry.type !== "file" || isShared(disk, entry, directory, baseDirectory)) continue;
-    if (hashFile(disk, join(directory, entry.path)) !== entry.hash) throw refuse(`'${printable(entry.path)}' has another content`);
+    if (hashFile(disk, join(directory, entry.path)) !== entry.hash)
+      throw refuse(`'${printable(entry.path)}' has another content`);
     signal.throwIfAborted();
     if (clock.now() - rested < longestStretch) continue;
     await clock.until(clock.now() + 1, signal);
@@ -85,7 +87,7 @@ export function hashFile(disk: Disk, path: string): string {
   const buffer = Buffer.allocUnsafe(1 << 20);
   const file = disk.open(path, "read");
   try {
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const count = file.read(buffer, position);
       hasher.update(buffer.subarray(0, count));
       if (count < buffer.length) return toHex(hasher.digest());

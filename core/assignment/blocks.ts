@@ -7,7 +7,7 @@ export function* cutBlocks(chunks: Iterable<Uint8Array>, size = blockBytes): Ite
   const block = Buffer.allocUnsafe(size);
   let filled = 0;
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const count = Math.min(size - filled, chunk.length - at);
       block.set(chunk.subarray(at, at + count), filled);
       [at, filled] = [at + count, filled + count];
@@ -56,7 +56,9 @@ export function unpackBlock(
   sealing: Sealing | undefined,
 ): Uint8Array {
   const opened =
-    sealing === undefined ? stored : sealing.cipher.open(sealing.key, nonceOf(place, sealing.cipher), stored, sealing.bound);
+    sealing === undefined
+      ? stored
+      : sealing.cipher.open(sealing.key, nonceOf(place, sealing.cipher), stored, sealing.bound);
   return place.compressed && compressor !== undefined ? compressor.decompress(opened, place.sizeBytes) : opened;
 }
 

@@ -22,7 +22,12 @@ export interface Recipe {
   compressorFor(path: string): string;
   compressor(name: string): Compressor;
   /** Absent: the data is not encrypted. Each section gets a key of its own. */
-  readonly encryption?: { readonly name: string; readonly cipher: Cipher; readonly bound: Uint8Array; newKey(): Uint8Array };
+  readonly encryption?: {
+    readonly name: string;
+    readonly cipher: Cipher;
+    readonly bound: Uint8Array;
+    newKey(): Uint8Array;
+  };
   readonly pieceBytes: number;
   /** About how much data one section may hold. */
   readonly sectionBytes: number;
@@ -82,7 +87,11 @@ export function buildUpdate(
     const ordered = section.streams.flatMap((stream, part) => stream.files.map((entry) => ({ entry, part })));
     return sectionCommands(changes, copies, ordered, index === 0, index === last);
   });
-  const diskBytes = diskNeeded(files, sections.map(({ data }) => data), changes);
+  const diskBytes = diskNeeded(
+    files,
+    sections.map(({ data }) => data),
+    changes,
+  );
   return {
     base: base.length === 0 ? emptyTree : treeHash(base),
     result: treeHash(target),
@@ -148,13 +157,15 @@ class PartBuilder {
     this.#recipe = recipe;
     this.#data = data;
     const { encryption } = recipe;
-    if (encryption !== undefined && key !== undefined) this.#sealing = { cipher: encryption.cipher, bound: encryption.bound, key };
+    if (encryption !== undefined && key !== undefined)
+      this.#sealing = { cipher: encryption.cipher, bound: encryption.bound, key };
   }
 
   build(stream: Arrangement, index: number): Part {
     using target = this.#join(stream.files);
     using base = this.#join(stream.base);
-    if (base.sizeBytes === 0 || target.sizeBytes === 0) return this.#pack(stream, index, this.#data, "whole", wholeChunks(target));
+    if (base.sizeBytes === 0 || target.sizeBytes === 0)
+      return this.#pack(stream, index, this.#data, "whole", wholeChunks(target));
     using delta = new DataWriter(this.#disk, `${this.#data.path}.delta`, this.#recipe.pieceBytes, true);
     const { engineName, engine } = this.#recipe;
     const withDelta = this.#pack(stream, index, delta, engineName, engine.encode(base, target));
@@ -166,7 +177,10 @@ class PartBuilder {
   }
 
   #join(files: readonly FileEntry[]): JoinedFiles {
-    return new JoinedFiles(this.#disk, files.map(({ hash, sizeBytes }) => ({ path: this.#objects.path(hash), sizeBytes })));
+    return new JoinedFiles(
+      this.#disk,
+      files.map(({ hash, sizeBytes }) => ({ path: this.#objects.path(hash), sizeBytes })),
+    );
   }
 
   #pack(stream: Arrangement, index: number, into: DataWriter, engine: string, delta: Iterable<Uint8Array>): Part {
@@ -175,7 +189,12 @@ class PartBuilder {
     const blocks: [number, boolean][] = [];
     let deltaBytes = 0;
     for (const block of cutBlocks(delta)) {
-      const { bytes, compressed } = packBlock(block, { part: index, block: blocks.length, engine }, compressor, this.#sealing);
+      const { bytes, compressed } = packBlock(
+        block,
+        { part: index, block: blocks.length, engine },
+        compressor,
+        this.#sealing,
+      );
       into.write(bytes);
       blocks.push([bytes.length, compressed]);
       deltaBytes += block.length;
@@ -230,7 +249,7 @@ class DataWriter implements Disposable {
   write(bytes: Uint8Array): void {
     this.#file.write(bytes);
     this.sizeBytes += bytes.length;
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const count = Math.min(bytes.length - at, this.#pieceBytes - this.#inPiece);
       this.#piece.update(bytes.subarray(at, at + count));
       [at, this.#inPiece] = [at + count, this.#inPiece + count];

@@ -101,7 +101,10 @@ function apply(command: Command, before: ReadonlyMap<string, Entry>, entries: Ma
       const { path, mode, mtimeMs } = command;
       const entry = entries.get(path);
       if (entry === undefined || entry.type === "symlink") throw refuse(`'${path}' has no attributes to change`);
-      entries.set(path, entry.type === "file" ? { ...entry, mode, mtimeMs: mtimeMs ?? entry.mtimeMs } : { ...entry, mode });
+      entries.set(
+        path,
+        entry.type === "file" ? { ...entry, mode, mtimeMs: mtimeMs ?? entry.mtimeMs } : { ...entry, mode },
+      );
       return;
     }
   }

@@ -41,13 +41,14 @@ export class ContentReader implements Disposable {
   *read(command: FileCommand): Iterable<Uint8Array> {
     if (command.part !== this.#part) this.#begin(command.part);
     const hasher = createHasher();
-    for (let missing = command.sizeBytes; missing > 0; ) {
+    for (let missing = command.sizeBytes; missing > 0;) {
       const chunk = this.#take(missing);
       hasher.update(chunk);
       missing -= chunk.length;
       yield chunk;
     }
-    if (toHex(hasher.digest()) !== command.hash) throw failure("DIST_ERR_ASSIGNMENT_HASH", { what: `file '${command.path}'` });
+    if (toHex(hasher.digest()) !== command.hash)
+      throw failure("DIST_ERR_ASSIGNMENT_HASH", { what: `file '${command.path}'` });
   }
 
   #begin(index: number): void {
@@ -85,8 +86,16 @@ export class ContentReader implements Disposable {
       const stored = this.#sources.data.read(offset, storedBytes);
       offset += storedBytes;
       const sizeBytes = plainBytes(part, block);
-      const plain = unpackBlock(stored, { part: index, block, engine: part.engine, sizeBytes, compressed }, compressor, sealing);
-      if (plain.length !== sizeBytes) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: `block ${block} of part ${index} has the wrong length` });
+      const plain = unpackBlock(
+        stored,
+        { part: index, block, engine: part.engine, sizeBytes, compressed },
+        compressor,
+        sealing,
+      );
+      if (plain.length !== sizeBytes)
+        throw failure("DIST_ERR_ASSIGNMENT_FORMAT", {
+          problem: `block ${block} of part ${index} has the wrong length`,
+        });
       yield plain;
     }
   }

@@ -19,7 +19,13 @@ export const limits = {
   sealBytes: 4096,
 } as const;
 
-const strict = { strict: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, rejectDuplicateMapKeys: true } as const;
+const strict = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowBigInt: false,
+  rejectDuplicateMapKeys: true,
+} as const;
 
 /**
  * Reads a command buffer whose signature was found good. Throws DIST_ERR_ASSIGNMENT_FORMAT on anything that
@@ -29,15 +35,23 @@ export function decodeAssignment(buffer: Uint8Array): Assignment {
   try {
     return readAssignment(Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength));
   } catch (error) {
-    if (error instanceof Refusal) throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: error.message }, { cause: error });
+    if (error instanceof Refusal)
+      throw failure("DIST_ERR_ASSIGNMENT_FORMAT", { problem: error.message }, { cause: error });
     throw error;
   }
 }
 
 function readAssignment(buffer: Buffer): Assignment {
-  demand(buffer.length >= fixedBytes + hashBytes && buffer.toString("latin1", 0, 4) === magic, "it does not begin like one");
+  demand(
+    buffer.length >= fixedBytes + hashBytes && buffer.toString("latin1", 0, 4) === magic,
+    "it does not begin like one",
+  );
   demand(buffer.readUInt8(4) === formatVersion, `format version ${buffer[4]}`);
-  const [headerBytes, bodyBytes, commandBytes] = [buffer.readUInt32BE(5), buffer.readUInt32BE(9), buffer.readUInt32BE(13)];
+  const [headerBytes, bodyBytes, commandBytes] = [
+    buffer.readUInt32BE(5),
+    buffer.readUInt32BE(9),
+    buffer.readUInt32BE(13),
+  ];
   demand(headerBytes <= limits.headerBytes && commandBytes <= limits.commandBytes, "it is too large");
   demand(buffer.length === fixedBytes + headerBytes + bodyBytes + hashBytes, "its length is wrong");
   const bodyStart = fixedBytes + headerBytes;
@@ -69,7 +83,7 @@ function readCbor(bytes: Uint8Array): unknown {
 }
 
 function* decodeCommands(sequence: Uint8Array): Iterable<Command> {
-  for (let rest = sequence; rest.length > 0; ) {
+  for (let rest = sequence; rest.length > 0;) {
     let value: unknown;
     try {
       [value, rest] = decodeFirst(rest, strict);
@@ -115,11 +129,18 @@ function readHeader(value: unknown): Header {
 }
 
 function readData(map: Fields): DataTable {
-  const table = { sizeBytes: map.whole("sizeBytes"), pieceBytes: map.whole("pieceBytes"), pieceHashes: map.bytes("pieceHashes") };
+  const table = {
+    sizeBytes: map.whole("sizeBytes"),
+    pieceBytes: map.whole("pieceBytes"),
+    pieceHashes: map.bytes("pieceHashes"),
+  };
   map.end();
   const [least, most] = limits.pieceBytes;
   demand(table.pieceBytes >= least && table.pieceBytes <= most, `pieces of ${table.pieceBytes} bytes`);
-  demand(table.pieceHashes.length === Math.ceil(table.sizeBytes / table.pieceBytes) * hashBytes, "its table of piece hashes is wrong");
+  demand(
+    table.pieceHashes.length === Math.ceil(table.sizeBytes / table.pieceBytes) * hashBytes,
+    "its table of piece hashes is wrong",
+  );
   return table;
 }
 
@@ -183,7 +204,13 @@ function readKnown(kind: string, map: Fields): Command {
         part: map.whole("part"),
       };
     case "copy":
-      return { kind, from: map.path("from"), path: map.path("path"), mode: map.mode(), mtimeMs: map.integer("mtimeMs") };
+      return {
+        kind,
+        from: map.path("from"),
+        path: map.path("path"),
+        mode: map.mode(),
+        mtimeMs: map.integer("mtimeMs"),
+      };
     case "symlink": {
       const [path, target] = [map.path("path"), map.text("target")];
       const reason = refuseTarget(path, target);
@@ -191,7 +218,12 @@ function readKnown(kind: string, map: Fields): Command {
       return { kind, path, target };
     }
     case "attributes":
-      return { kind, path: map.path("path"), mode: map.mode(), ...(map.has("mtimeMs") ? { mtimeMs: map.integer("mtimeMs") } : {}) };
+      return {
+        kind,
+        path: map.path("path"),
+        mode: map.mode(),
+        ...(map.has("mtimeMs") ? { mtimeMs: map.integer("mtimeMs") } : {}),
+      };
     default:
       demand(/^x-[a-z0-9-]{1,60}$/.test(kind), `a command of kind '${kind}'`);
       return { kind: kind as `x-${string}`, parameters: map.parameters("parameters") };
@@ -200,5 +232,6 @@ function readKnown(kind: string, map: Fields): Command {
 
 function checkCommand(command: Command, header: Header): void {
   demand(header.type === "update", `a ${header.type} has no commands`);
-  if (command.kind === "file") demand(command.part < header.parts.length, `part ${command.part} of ${header.parts.length}`);
+  if (command.kind === "file")
+    demand(command.part < header.parts.length, `part ${command.part} of ${header.parts.length}`);
 }

@@ -17,7 +17,10 @@ import type { Header } from "./assignment.ts";
 export function encodeAssignment(header: Header, commands: Iterable<Command>): Uint8Array {
   const encodedHeader = encode(header, { typeEncoders });
   const sequence = Buffer.concat(Array.from(commands, (command) => encode(command, { typeEncoders })));
-  const body = sequence.length === 0 ? sequence : zstdCompressSync(sequence, { params: { [constants.ZSTD_c_compressionLevel]: 6 } });
+  const body =
+    sequence.length === 0
+      ? sequence
+      : zstdCompressSync(sequence, { params: { [constants.ZSTD_c_compressionLevel]: 6 } });
   const fixed = Buffer.alloc(fixedBytes);
   fixed.write(magic, 0);
   fixed.writeUInt8(formatVersion, 4);

@@ -9,7 +9,10 @@ export class Fields {
   readonly #name: string;
 
   constructor(value: unknown, name: string) {
-    demand(typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array), `its ${name} is no map`);
+    demand(
+      typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array),
+      `its ${name} is no map`,
+    );
     this.#fields = new Map(Object.entries(value as object));
     this.#name = name;
   }
@@ -95,7 +98,10 @@ export class Fields {
     const value = this.take(key);
     demand(typeof value === "object" && value !== null && !Array.isArray(value), `'${key}' is no map`);
     const allowed = ["string", "number", "boolean"];
-    demand(Object.values(value as object).every((each) => allowed.includes(typeof each)), `'${key}' holds something else than texts and numbers`);
+    demand(
+      Object.values(value as object).every((each) => allowed.includes(typeof each)),
+      `'${key}' holds something else than texts and numbers`,
+    );
     return value as Readonly<Record<string, string | number | boolean>>;
   }
 

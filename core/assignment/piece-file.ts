@@ -7,7 +7,11 @@ import type { DataTable } from "./assignment.ts";
 /** Whether a piece has the hash that was signed. */
 export function isPiece(data: DataTable, index: number, bytes: Uint8Array): boolean {
   const signed = data.pieceHashes.subarray(index * hashBytes, (index + 1) * hashBytes);
-  return signed.length === hashBytes && bytes.length === pieceLength(data, index) && Buffer.from(hashOf(bytes)).equals(signed);
+  return (
+    signed.length === hashBytes &&
+    bytes.length === pieceLength(data, index) &&
+    Buffer.from(hashOf(bytes)).equals(signed)
+  );
 }
 
 export function pieceCount({ sizeBytes, pieceBytes }: DataTable): number {
@@ -46,7 +50,8 @@ export class PieceFile implements PieceStore {
   read(index: number): Uint8Array {
     using file = new JoinedFiles(this.#disk, [{ path: this.#path, sizeBytes: this.sizeBytes }]);
     const bytes = file.read(index * this.pieceBytes, pieceLength(this.#data, index));
-    if (!isPiece(this.#data, index, bytes)) throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
+    if (!isPiece(this.#data, index, bytes))
+      throw failure("DIST_ERR_TRANSFER_PIECE", { index, assignment: this.assignment });
     return bytes;
   }
 

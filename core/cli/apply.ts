@@ -10,7 +10,11 @@ export const apply = defineCommand({
     type: "object",
     required: ["file"],
     properties: {
-      file: { type: "string", format: "path", description: "The deployment. It also says where control is, if nothing else does." },
+      file: {
+        type: "string",
+        format: "path",
+        description: "The deployment. It also says where control is, if nothing else does.",
+      },
       json: jsonOption,
       ...controlOptions,
     },

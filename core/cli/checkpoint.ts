@@ -7,7 +7,10 @@ export const checkpoint = defineCommand({
   options: {
     type: "object",
     required: ["site"],
-    properties: { ...jobOptions, label: { type: "string", minLength: 1, maxLength: 200, description: "What it is called." } },
+    properties: {
+      ...jobOptions,
+      label: { type: "string", minLength: 1, maxLength: 200, description: "What it is called." },
+    },
   },
   positionals: ["site"],
   examples: [{ line: "checkpoint www --label before-sale", does: "keeps what is live as before-sale" }],

@@ -7,9 +7,21 @@ import type { ControlEvent } from "../control/events.ts";
 
 /** Options of every command that talks to control. */
 export const controlOptions = {
-  url: { type: "string", maxLength: 1_000, description: "Control's API. Else DISTRIBUTARY_URL, else what --data or --config says." },
-  data: { type: "string", format: "path", description: "Control's data directory on this host. Else DISTRIBUTARY_DATA." },
-  config: { type: "string", format: "path", description: "A file with a `control:` section. Else DISTRIBUTARY_CONFIG, else distributary.yaml." },
+  url: {
+    type: "string",
+    maxLength: 1_000,
+    description: "Control's API. Else DISTRIBUTARY_URL, else what --data or --config says.",
+  },
+  data: {
+    type: "string",
+    format: "path",
+    description: "Control's data directory on this host. Else DISTRIBUTARY_DATA.",
+  },
+  config: {
+    type: "string",
+    format: "path",
+    description: "A file with a `control:` section. Else DISTRIBUTARY_CONFIG, else distributary.yaml.",
+  },
 } as const;
 
 export interface ControlPlace {
@@ -52,7 +64,12 @@ export class Client {
     return this.#call("DELETE", path, undefined, signal);
   }
 
-  async #call<Value>(method: string, path: string, body: object | undefined, signal: AbortSignal | undefined): Promise<Value> {
+  async #call<Value>(
+    method: string,
+    path: string,
+    body: object | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Value> {
     const response = await this.#fetch(path, {
       method,
       ...(signal === undefined ? {} : { signal }),
@@ -107,15 +124,28 @@ async function* eventsIn(response: Response): AsyncIterable<ControlEvent> {
 }
 
 async function refusalIn(response: Response): Promise<DistributaryError> {
-  const body = (await response.json().catch(() => ({}))) as { code?: string; message?: string; hint?: string; request?: string; retryable?: boolean };
+  const body = (await response.json().catch(() => ({}))) as {
+    code?: string;
+    message?: string;
+    hint?: string;
+    request?: string;
+    retryable?: boolean;
+  };
   const message = body.request === undefined ? body.message : `${body.message ?? ""} (request ${body.request})`;
-  const traits = { status: response.status, retryable: body.retryable === true, ...(body.hint === undefined ? {} : { hint: body.hint }) };
+  const traits = {
+    status: response.status,
+    retryable: body.retryable === true,
+    ...(body.hint === undefined ? {} : { hint: body.hint }),
+  };
   return new DistributaryError(body.code ?? "DIST_ERR_UNEXPECTED", message ?? `status ${response.status}`, traits);
 }
 
 function dataIn(config = process.env["DISTRIBUTARY_CONFIG"] ?? "distributary.yaml"): string {
   if (!existsSync(config)) {
-    throw failure("DIST_ERR_API_UNREACHABLE", { url: "control", problem: `there is no '${config}' to say where it is` });
+    throw failure("DIST_ERR_API_UNREACHABLE", {
+      url: "control",
+      problem: `there is no '${config}' to say where it is`,
+    });
   }
   const { control } = loadConfig(config).config;
   return control?.data ?? resolve("data");

@@ -24,7 +24,11 @@ export const control = defineCommand({
   async run({ values, signal }) {
     const { config, directory } = loadConfig(values.config, { role: "control" });
     const section = config.control;
-    if (section === undefined) throw failure("DIST_ERR_USAGE", { command: "distributary control", problem: `'${values.config}' has no section \`control:\`` });
+    if (section === undefined)
+      throw failure("DIST_ERR_USAGE", {
+        command: "distributary control",
+        problem: `'${values.config}' has no section \`control:\``,
+      });
     const log = createLog({ level: section.log, pretty: values.pretty });
     await using running = await runControl(
       {

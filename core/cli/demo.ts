@@ -20,19 +20,32 @@ const site = "demo";
 export const demo = defineCommand({
   name: "demo",
   summary: "Shows all of it on this host: publish, delta, commit, rollback, with real processes.",
-  details: ["Everything happens in a temporary directory and with free ports; nothing is left behind, also after Ctrl-C."],
+  details: [
+    "Everything happens in a temporary directory and with free ports; nothing is left behind, also after Ctrl-C.",
+  ],
   options: {
     type: "object",
     properties: {
-      directory: { type: "string", format: "path", description: "What to publish; it is copied, not touched. Absent: some npm packages." },
+      directory: {
+        type: "string",
+        format: "path",
+        description: "What to publish; it is copied, not touched. Absent: some npm packages.",
+      },
       nodes: { type: "integer", minimum: 3, maximum: 30, default: 3, description: "How many agents." },
-      keep: { type: "boolean", default: false, description: "Leaves control and agents running, and says how to stop them." },
+      keep: {
+        type: "boolean",
+        default: false,
+        description: "Leaves control and agents running, and says how to stop them.",
+      },
     },
   },
   positionals: ["directory"],
   examples: [
     { line: "demo", does: "publishes some npm packages to three agents" },
-    { line: "demo ./public --nodes 9 --keep", does: "publishes ./public to nine agents, and leaves them running to look at" },
+    {
+      line: "demo ./public --nodes 9 --keep",
+      does: "publishes ./public to nine agents, and leaves them running to look at",
+    },
   ],
   async run(context) {
     const { values, print } = context;
@@ -85,13 +98,19 @@ class Show {
     await this.#fleet.startAgents(client, signal);
 
     print("\n2. the first publish: everything");
-    await this.#job(client, "publish, all of it", () => client.post<Job>("/v1/jobs", { kind: "publish", site }, signal));
+    await this.#job(client, "publish, all of it", () =>
+      client.post<Job>("/v1/jobs", { kind: "publish", site }, signal),
+    );
     this.#check(first.hash);
 
     const { changed, added, removed, renamed } = editContent(this.#staging);
     const second = hashContent(this.#staging);
-    print(`\n3. ${changed} files edited, ${added} added, ${removed} removed, ${renamed} renamed: only what changed travels`);
-    await this.#job(client, "publish, the delta", () => client.post<Job>("/v1/jobs", { kind: "publish", site, commit: "manual" }, signal));
+    print(
+      `\n3. ${changed} files edited, ${added} added, ${removed} removed, ${renamed} renamed: only what changed travels`,
+    );
+    await this.#job(client, "publish, the delta", () =>
+      client.post<Job>("/v1/jobs", { kind: "publish", site, commit: "manual" }, signal),
+    );
     print("   prepared beside what is live; until the commit every node serves the old version:");
     this.#check(first.hash);
 
@@ -106,7 +125,9 @@ class Show {
 
     print("");
     print(formatTable(titles, this.#rows, terminal.columns));
-    print(`\nWhere to look: core/cli/demo.ts is this demo, ARCHITECTURE.md the way of the data, config/examples/ deployments to start from.`);
+    print(
+      `\nWhere to look: core/cli/demo.ts is this demo, ARCHITECTURE.md the way of the data, config/examples/ deployments to start from.`,
+    );
   }
 
   /** Runs a job to its end and notes what it moved. */
@@ -121,7 +142,8 @@ class Show {
     const { contentBytes = 0, travelBytes = 0, sizeBytes = 0 } = job.stats;
     const isTransfer = job.kind === "publish" && step !== "commit";
     const perNode = travelBytes / this.#fleet.nodes.length;
-    const ratio = isTransfer && perNode > 0 ? `1 : ${(sizeBytes / perNode).toFixed(sizeBytes / perNode < 100 ? 1 : 0)}` : "";
+    const ratio =
+      isTransfer && perNode > 0 ? `1 : ${(sizeBytes / perNode).toFixed(sizeBytes / perNode < 100 ? 1 : 0)}` : "";
     const shown = isTransfer ? [formatBytes(sizeBytes), formatBytes(contentBytes), formatBytes(perNode)] : ["", "", ""];
     this.#rows.push([step, shown[0] ?? "", shown[1] ?? "", shown[2] ?? "", ratio, took]);
     print(`   ${job.reason === "" ? "prepared" : job.reason}, ${took}`);

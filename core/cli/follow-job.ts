@@ -10,7 +10,12 @@ import type { Terminal } from "./terminal/terminal.ts";
 
 /** A job as the API tells it. */
 export interface JobDetail extends Job {
-  readonly nodes: readonly { readonly node: string; readonly name: string | null; readonly stage: string; readonly reason: string | null }[];
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly name: string | null;
+    readonly stage: string;
+    readonly reason: string | null;
+  }[];
 }
 
 const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, compress", transfer: "transfer" };
@@ -19,13 +24,19 @@ const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, 
  * Asks for a job and watches it until it ends, or until it waits for "commit". Events only make it prompt:
  * what counts is read from the job itself.
  */
-export async function followJob(client: Client, ask: () => Promise<Job>, terminal: Terminal, signal: AbortSignal): Promise<JobDetail> {
+export async function followJob(
+  client: Client,
+  ask: () => Promise<Job>,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<JobDetail> {
   const watching = new AbortController();
   try {
     const events = await client.events(AbortSignal.any([signal, watching.signal]));
     const { id, phase } = await ask();
     // Who says "commit" to a job that holds does not wait for it to hold.
-    const isOver = (job: { readonly state: string; readonly phase: string }) => isEnded(job) || (job.phase === "holding" && phase !== "holding");
+    const isOver = (job: { readonly state: string; readonly phase: string }) =>
+      isEnded(job) || (job.phase === "holding" && phase !== "holding");
     const nodes = await client.get<{ id: string; name: string }[]>("/v1/nodes", signal);
     using bars = new JobBars(terminal, new Map(nodes.map(({ id: node, name }) => [node, name])));
     const detail = await client.get<JobDetail>(`/v1/jobs/${id}`, signal);
@@ -73,7 +84,10 @@ class JobBars implements Disposable {
 }
 
 /** Prints what became of a job, and answers the exit code that says it. */
-export function reportJob(job: JobDetail, { json, terminal, print }: { json: boolean; terminal: Terminal; print(line: string): void }): number {
+export function reportJob(
+  job: JobDetail,
+  { json, terminal, print }: { json: boolean; terminal: Terminal; print(line: string): void },
+): number {
   if (json) print(JSON.stringify(job));
   else for (const line of describeJob(job, terminal.columns)) print(line);
   if (job.state === "done") return exitCodes.ok;
@@ -83,19 +97,32 @@ export function reportJob(job: JobDetail, { json, terminal, print }: { json: boo
 function describeJob(job: JobDetail, columns: number): string[] {
   const { stats } = job;
   const waits = job.phase === "holding" ? "prepared; `distributary commit` makes it live" : job.reason;
-  const lines = [`${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${printable(waits)}`];
+  const lines = [
+    `${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${printable(waits)}`,
+  ];
   if (stats.summary !== undefined && job.kind === "publish") {
     const { added, removed, changed, attributes, unchanged } = stats.summary;
-    lines.push(`changes: ${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times, ${unchanged} as before`);
+    lines.push(
+      `changes: ${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times, ${unchanged} as before`,
+    );
   }
   if (stats.travelBytes !== undefined) {
     const there = stats.sizeBytes === undefined ? "" : ` of ${formatBytes(stats.sizeBytes)} there are`;
-    lines.push(`travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`);
+    lines.push(
+      `travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`,
+    );
   }
-  if (stats.passedOver !== undefined && stats.passedOver.length > 0) lines.push(`passed over, being no files: ${stats.passedOver.map(printable).join(", ")}`);
+  if (stats.passedOver !== undefined && stats.passedOver.length > 0)
+    lines.push(`passed over, being no files: ${stats.passedOver.map(printable).join(", ")}`);
   const failed = job.nodes.filter(({ stage }) => stage === "failed");
   if (failed.length > 0) {
-    lines.push(formatTable([{ title: "node" }, { title: "failed because", leastWidth: 40 }], failed.map(({ name, node, reason }) => [name ?? node, reason ?? ""]), columns));
+    lines.push(
+      formatTable(
+        [{ title: "node" }, { title: "failed because", leastWidth: 40 }],
+        failed.map(({ name, node, reason }) => [name ?? node, reason ?? ""]),
+        columns,
+      ),
+    );
   }
   return lines;
 }

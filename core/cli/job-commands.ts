@@ -29,7 +29,8 @@ export function askForJob(context: CommandContext<JobValues>, path: string, body
   return run(() => client.post<Job>(path, body, signal));
 
   async function run(ask: () => Promise<Job>): Promise<number> {
-    if (values.wait) return reportJob(await followJob(client, ask, terminal, signal), { json: values.json, terminal, print });
+    if (values.wait)
+      return reportJob(await followJob(client, ask, terminal, signal), { json: values.json, terminal, print });
     const job = await ask();
     print(values.json ? JSON.stringify(job) : `job ${job.id} is ${job.state}`);
     return exitCodes.waiting;

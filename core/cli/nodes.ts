@@ -22,7 +22,11 @@ export const nodes = defineCommand({
     type: "object",
     properties: {
       node: { type: "string", maxLength: 200, description: "A node, by name or id." },
-      revoke: { type: "boolean", default: false, description: "Makes the node's certificate count for nothing any more." },
+      revoke: {
+        type: "boolean",
+        default: false,
+        description: "Makes the node's certificate count for nothing any more.",
+      },
       json: jsonOption,
       ...controlOptions,
     },
@@ -34,7 +38,8 @@ export const nodes = defineCommand({
   ],
   async run({ values, terminal, print, signal }) {
     const client = Client.find(values);
-    if (values.revoke && values.node !== undefined) await client.delete(`/v1/nodes/${encodeURIComponent(values.node)}`, signal);
+    if (values.revoke && values.node !== undefined)
+      await client.delete(`/v1/nodes/${encodeURIComponent(values.node)}`, signal);
     const all = await client.get<NodeRow[]>("/v1/nodes", signal);
     const wanted = values.revoke ? undefined : values.node;
     const found = all.filter(({ id, name }) => wanted === undefined || wanted === id || wanted === name);
@@ -54,6 +59,16 @@ const titles = [
 ] as const;
 
 function rowOf({ id, name, connected, platform, location, freeDiskBytes, sites }: NodeRow) {
-  const live = sites.map(({ site, live, damage }) => `${site}: ${live?.version ?? "nothing"}${damage === undefined ? "" : " (damaged)"}`);
-  return [name, connected ? "yes" : "no", live.join(", "), freeDiskBytes === undefined ? undefined : formatBytes(freeDiskBytes), location, platform, id];
+  const live = sites.map(
+    ({ site, live, damage }) => `${site}: ${live?.version ?? "nothing"}${damage === undefined ? "" : " (damaged)"}`,
+  );
+  return [
+    name,
+    connected ? "yes" : "no",
+    live.join(", "),
+    freeDiskBytes === undefined ? undefined : formatBytes(freeDiskBytes),
+    location,
+    platform,
+    id,
+  ];
 }

@@ -11,6 +11,12 @@ export async function loadPluginCommands(): Promise<Command[]> {
   if (!existsSync(file)) return [];
   const { config, directory } = loadConfig(file);
   if (config.plugins.length === 0) return [];
-  await using kernel = await Kernel.load({ plugins: config.plugins, directory, log: createLog({ level: "warn", pretty: true }) });
-  return [...kernel.extensions.commands].map(([path, command]) => pluginCommand(path.slice(path.indexOf("/") + 1), command));
+  await using kernel = await Kernel.load({
+    plugins: config.plugins,
+    directory,
+    log: createLog({ level: "warn", pretty: true }),
+  });
+  return [...kernel.extensions.commands].map(([path, command]) =>
+    pluginCommand(path.slice(path.indexOf("/") + 1), command),
+  );
 }

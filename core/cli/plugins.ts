@@ -21,15 +21,42 @@ export const plugins = defineCommand({
     const found = kernel.plugins.map(({ id, plugin, builtIn, skipped }) => {
       const { provides, reasons } = providedBy(kernel, id);
       const reason = skipped ?? reasons.join("; ");
-      return { id, builtIn, provides, stability: plugin.stability ?? "stable", usable: reason === "", reason, description: plugin.description ?? "" };
+      return {
+        id,
+        builtIn,
+        provides,
+        stability: plugin.stability ?? "stable",
+        usable: reason === "",
+        reason,
+        description: plugin.description ?? "",
+      };
     });
     if (values.json) print(JSON.stringify(found));
-    else print(formatTable(titles, found.map((each) => [each.id, each.provides.join(", "), each.usable ? "yes" : `no: ${each.reason}`, each.stability, each.description]), terminal.columns));
+    else
+      print(
+        formatTable(
+          titles,
+          found.map((each) => [
+            each.id,
+            each.provides.join(", "),
+            each.usable ? "yes" : `no: ${each.reason}`,
+            each.stability,
+            each.description,
+          ]),
+          terminal.columns,
+        ),
+      );
     return exitCodes.ok;
   },
 });
 
-const titles = [{ title: "plugin" }, { title: "provides" }, { title: "usable here", leastWidth: 30 }, { title: "stability" }, { title: "what it does" }] as const;
+const titles = [
+  { title: "plugin" },
+  { title: "provides" },
+  { title: "usable here", leastWidth: 30 },
+  { title: "stability" },
+  { title: "what it does" },
+] as const;
 
 function providedBy(kernel: Kernel, id: string): { provides: string[]; reasons: string[] } {
   const provides: string[] = [];

@@ -17,8 +17,16 @@ export const publish = defineCommand({
     properties: {
       ...jobOptions,
       hold: { type: "boolean", default: false, description: "Prepares only; `distributary commit` makes it live." },
-      now: { type: "boolean", default: false, description: "Goes live as soon as it is prepared, whatever the policy says." },
-      dryRun: { type: "boolean", default: false, description: "Lists what would change and how much would travel; does nothing." },
+      now: {
+        type: "boolean",
+        default: false,
+        description: "Goes live as soon as it is prepared, whatever the policy says.",
+      },
+      dryRun: {
+        type: "boolean",
+        default: false,
+        description: "Lists what would change and how much would travel; does nothing.",
+      },
       allowEmpty: { type: "boolean", default: false, description: "Lets an empty staging directory empty the site." },
     },
   },
@@ -37,14 +45,20 @@ export const publish = defineCommand({
   },
 });
 
-async function dryRun({ values, print, signal }: CommandContext<{ site: string; json: boolean } & ControlPlace>): Promise<number> {
+async function dryRun({
+  values,
+  print,
+  signal,
+}: CommandContext<{ site: string; json: boolean } & ControlPlace>): Promise<number> {
   const plan = await Client.find(values).post<DryRun>(`/v1/sites/${values.site}/plan`, {}, signal);
   if (values.json) print(JSON.stringify(plan));
   else {
     for (const path of plan.changedPaths) print(printable(path));
     const { added, removed, changed, attributes } = plan.summary;
     print(`${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times`);
-    print(`${formatBytes(plan.travelBytes)} would travel to each node, for ${formatBytes(plan.contentBytes)} of changed files of ${formatBytes(plan.sizeBytes)}`);
+    print(
+      `${formatBytes(plan.travelBytes)} would travel to each node, for ${formatBytes(plan.contentBytes)} of changed files of ${formatBytes(plan.sizeBytes)}`,
+    );
   }
   return exitCodes.ok;
 }

@@ -14,7 +14,11 @@ export const remove = defineCommand({
   examples: [{ line: "remove old-campaign --yes", does: "nothing of old-campaign is served any more" }],
   run(context) {
     const { site, yes } = context.values;
-    if (!yes) throw failure("DIST_ERR_USAGE", { command: "distributary remove", problem: `say --yes to take '${site}' off every node` });
+    if (!yes)
+      throw failure("DIST_ERR_USAGE", {
+        command: "distributary remove",
+        problem: `say --yes to take '${site}' off every node`,
+      });
     return askForJob(context, "/v1/jobs", { kind: "remove", site });
   },
 });

@@ -22,8 +22,15 @@ export const restore = defineCommand({
   run(context) {
     const { site, checkpoint, version } = context.values;
     if ((checkpoint === undefined) === (version === undefined)) {
-      throw failure("DIST_ERR_USAGE", { command: "distributary restore", problem: "name either a checkpoint or --version" });
+      throw failure("DIST_ERR_USAGE", {
+        command: "distributary restore",
+        problem: "name either a checkpoint or --version",
+      });
     }
-    return askForJob(context, "/v1/jobs", { kind: "restore", site, ...(version === undefined ? { checkpoint } : { version }) });
+    return askForJob(context, "/v1/jobs", {
+      kind: "restore",
+      site,
+      ...(version === undefined ? { checkpoint } : { version }),
+    });
   },
 });

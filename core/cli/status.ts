@@ -15,10 +15,26 @@ export const status = defineCommand({
       print(JSON.stringify(found));
       return exitCodes.ok;
     }
-    print(`Distributary ${found.version}, ${found.database} database, data in ${found.directory}, agents at port ${found.linkPort}`);
+    print(
+      `Distributary ${found.version}, ${found.database} database, data in ${found.directory}, agents at port ${found.linkPort}`,
+    );
     print(`${found.nodes.connected} of ${found.nodes.enrolled} nodes are connected`);
-    const titles = [{ title: "site" }, { title: "group" }, { title: "live", align: "right" }, { title: "backup", align: "right" }, { title: "nodes with it", align: "right" }, { title: "staging" }] as const;
-    const rows = found.sites.map((site) => [site.site, site.group, site.liveVersion, site.backupVersion, `${site.current} of ${site.nodes}`, site.staging]);
+    const titles = [
+      { title: "site" },
+      { title: "group" },
+      { title: "live", align: "right" },
+      { title: "backup", align: "right" },
+      { title: "nodes with it", align: "right" },
+      { title: "staging" },
+    ] as const;
+    const rows = found.sites.map((site) => [
+      site.site,
+      site.group,
+      site.liveVersion,
+      site.backupVersion,
+      `${site.current} of ${site.nodes}`,
+      site.staging,
+    ]);
     print(formatTable(titles, rows, terminal.columns));
     return exitCodes.ok;
   },

@@ -8,11 +8,19 @@ export const token = defineCommand({
   options: {
     type: "object",
     properties: {
-      node: { type: "string", format: "name", description: "The name the node will have. Absent: the one it asks for." },
+      node: {
+        type: "string",
+        format: "name",
+        description: "The name the node will have. Absent: the one it asks for.",
+      },
       uses: { type: "integer", minimum: 1, maximum: 10_000, default: 1, description: "How many nodes may use it." },
       life: { type: "string", format: "duration", description: "How long it is good for. Join tokens: 1h if absent." },
       account: { type: "string", format: "name", description: "Makes an API token of this account instead." },
-      role: { type: "string", enum: ["viewer", "operator", "admin"], description: "Makes the account first, or gives it this role." },
+      role: {
+        type: "string",
+        enum: ["viewer", "operator", "admin"],
+        description: "Makes the account first, or gives it this role.",
+      },
       json: jsonOption,
       ...controlOptions,
     },
@@ -33,7 +41,11 @@ export const token = defineCommand({
       print(values.json ? JSON.stringify(made) : made.token);
       return exitCodes.ok;
     }
-    const made = await client.post<{ text: string; expiresAt: number }>("/v1/join-tokens", { uses, ...life, ...(node === undefined ? {} : { node }) }, signal);
+    const made = await client.post<{ text: string; expiresAt: number }>(
+      "/v1/join-tokens",
+      { uses, ...life, ...(node === undefined ? {} : { node }) },
+      signal,
+    );
     print(values.json ? JSON.stringify(made) : made.text);
     return exitCodes.ok;
   },

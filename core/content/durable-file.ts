@@ -26,7 +26,8 @@ export function createFile(disk: Disk, path: string, bytes: Uint8Array): void {
 export function readFile(disk: Disk, path: string, limit = Infinity): Uint8Array | undefined {
   const stat = disk.stat(path);
   if (stat === undefined) return undefined;
-  if (stat.sizeBytes > limit) throw Object.assign(new Error(`'${path}' is larger than ${limit} bytes`), { code: "EFBIG" });
+  if (stat.sizeBytes > limit)
+    throw Object.assign(new Error(`'${path}' is larger than ${limit} bytes`), { code: "EFBIG" });
   const file = disk.open(path, "read");
   try {
     const bytes = new Uint8Array(stat.sizeBytes);

@@ -17,10 +17,7 @@ async function nativeHasher(): Promise<() => Hasher> {
   const { Blake3Hasher } = await import("@napi-rs/blake-hash");
   return () => {
     const hasher = new Blake3Hasher();
-    return {
-      update: (bytes) => void hasher.update(asBuffer(bytes)),
-      digest: () => hasher.digestBuffer(),
-    };
+    return { update: (bytes) => void hasher.update(asBuffer(bytes)), digest: () => hasher.digestBuffer() };
   };
 }
 

@@ -42,7 +42,9 @@ function writeEntry(chunk: Buffer, start: number, entry: Entry): number {
 }
 
 function writeName(chunk: Buffer, start: number, name: string): number {
-  const length = name.isWellFormed() ? chunk.write(name, start + 2, "utf8") : Buffer.from(nameBytes(name)).copy(chunk, start + 2);
+  const length = name.isWellFormed()
+    ? chunk.write(name, start + 2, "utf8")
+    : Buffer.from(nameBytes(name)).copy(chunk, start + 2);
   chunk.writeUInt16BE(length, start);
   return start + 2 + length;
 }
@@ -61,7 +63,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   if (!buffer.subarray(0, mark.length).equals(mark)) throw refuse("it does not begin like one");
   const entries: Entry[] = [];
   try {
-    for (let at = mark.length; at < buffer.length; ) {
+    for (let at = mark.length; at < buffer.length;) {
       const [entry, next] = readEntry(buffer, at);
       entries.push(entry);
       at = next;
@@ -111,12 +113,14 @@ export function checkTree(entries: readonly Entry[]): void {
   for (const entry of entries) {
     const refusal = refusePath(entry.path);
     if (refusal !== undefined) throw refuse(`path '${printable(entry.path)}': ${refusal}`);
-    if (before !== undefined && comparePaths(before.path, entry.path) >= 0) throw refuse(`'${entry.path}' is out of order`);
+    if (before !== undefined && comparePaths(before.path, entry.path) >= 0)
+      throw refuse(`'${entry.path}' is out of order`);
     while (parents.length > 0 && !entry.path.startsWith(`${parents.at(-1)}/`)) parents.pop();
     const parent = entry.path.slice(0, Math.max(0, entry.path.lastIndexOf("/")));
     if (parent !== (parents.at(-1) ?? "")) throw refuse(`'${entry.path}' has no directory above it`);
     if (entry.type === "directory") parents.push(entry.path);
-    if (entry.type !== "symlink" && (entry.mode & ~0o777) !== 0) throw refuse(`'${entry.path}' has mode ${entry.mode.toString(8)}`);
+    if (entry.type !== "symlink" && (entry.mode & ~0o777) !== 0)
+      throw refuse(`'${entry.path}' has mode ${entry.mode.toString(8)}`);
     if (entry.type === "file" && entry.sizeBytes < 0) throw refuse(`'${entry.path}' has size ${entry.sizeBytes}`);
     const reason = entry.type === "symlink" ? refuseTarget(entry.path, entry.target) : undefined;
     if (reason !== undefined) throw refuse(`'${entry.path}': ${reason}`);
@@ -145,4 +149,3 @@ export function measure(manifest: Iterable<Entry>): { entryCount: number; fileCo
   }
   return { entryCount, fileCount, sizeBytes };
 }
-

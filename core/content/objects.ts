@@ -125,7 +125,7 @@ function sameState(a: FileStat, b: FileStat): boolean {
 
 function* readChunks(file: OpenFile): Iterable<Uint8Array> {
   const buffer = Buffer.allocUnsafe(chunkBytes);
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const count = file.read(buffer, position);
     if (count > 0) yield buffer.subarray(0, count);
     if (count < buffer.length) return;

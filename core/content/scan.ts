@@ -103,7 +103,8 @@ class Walk {
     const same = known !== undefined && looksLike(known, stat) && this.#options.objects.has(known[4]);
     const taken = same ? { hash: known[4], stat } : this.#takeIn(path);
     const { sizeBytes, mtimeMs, ctimeMs, inode, mode } = taken.stat;
-    if (ctimeMs < this.#options.startedAt - racyMs) this.memory.set(path, [sizeBytes, mtimeMs, ctimeMs, inode, taken.hash]);
+    if (ctimeMs < this.#options.startedAt - racyMs)
+      this.memory.set(path, [sizeBytes, mtimeMs, ctimeMs, inode, taken.hash]);
     this.entries.push({ type: "file", path, mode: mode & 0o777, sizeBytes, mtimeMs, hash: taken.hash });
     this.#fileCount += 1;
     if (!same) this.readBytes += sizeBytes;
@@ -116,9 +117,14 @@ class Walk {
       return this.#options.objects.takeIn(file);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (becameElse.has(code ?? "")) throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) }, { cause: error });
+      if (becameElse.has(code ?? ""))
+        throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) }, { cause: error });
       if (code !== "EACCES" && code !== "EPERM" && code !== "EIO") throw error;
-      throw failure("DIST_ERR_CONTENT_STAGING", { path: printable(file), problem: (error as Error).message }, { cause: error });
+      throw failure(
+        "DIST_ERR_CONTENT_STAGING",
+        { path: printable(file), problem: (error as Error).message },
+        { cause: error },
+      );
     }
   }
 

@@ -29,7 +29,11 @@ export class Accounts {
   /** Makes an account, or gives one another role. */
   async put(name: string, role: AccountRole): Promise<void> {
     const row = { name, role, created_at: Date.now() };
-    await this.#db.insertInto("account").values(row).onConflict((conflict) => conflict.column("name").doUpdateSet({ role })).execute();
+    await this.#db
+      .insertInto("account")
+      .values(row)
+      .onConflict((conflict) => conflict.column("name").doUpdateSet({ role }))
+      .execute();
   }
 
   /** Removes an account with its tokens; throws DIST_ERR_ACCOUNT_UNKNOWN. */
@@ -51,7 +55,10 @@ export class Accounts {
     const secret = `dsta_${randomBytes(24).toString("base64url")}`;
     const created_at = Date.now();
     const expires_at = lifeMs === undefined ? null : created_at + lifeMs;
-    await this.#db.insertInto("api_token").values({ id, account, secret_hash: hashSecret(secret), label, created_at, expires_at }).execute();
+    await this.#db
+      .insertInto("api_token")
+      .values({ id, account, secret_hash: hashSecret(secret), label, created_at, expires_at })
+      .execute();
     return secret;
   }
 

@@ -18,7 +18,10 @@ import type { SerialLedger } from "./serial-ledger.ts";
 /** An assignment to be: everything but what `issue` gives it. */
 export interface Proposal {
   readonly job: string;
-  readonly header: Omit<Header, "serial" | "previous" | "issuedAt" | "expiresAt" | "section" | "after" | "data" | "parts">;
+  readonly header: Omit<
+    Header,
+    "serial" | "previous" | "issuedAt" | "expiresAt" | "section" | "after" | "data" | "parts"
+  >;
   readonly section: readonly [number, number];
   readonly baseVersion: number | undefined;
   readonly commands?: readonly Command[];
@@ -166,7 +169,11 @@ export class Assignments {
 
   /** Whether a node is in the audience of an assignment, with the key of its data. */
   async forNode(id: string, node: string): Promise<{ key: string | null } | undefined> {
-    const row = await this.#db.selectFrom("assignment").select(["audience_json", "data_key"]).where("id", "=", id).executeTakeFirst();
+    const row = await this.#db
+      .selectFrom("assignment")
+      .select(["audience_json", "data_key"])
+      .where("id", "=", id)
+      .executeTakeFirst();
     if (row === undefined || !(JSON.parse(row.audience_json) as string[]).includes(node)) return undefined;
     return { key: row.data_key };
   }
@@ -178,7 +185,8 @@ export class Assignments {
   }
 
   #openStore(id: string): { store: PieceStore; nodes: ReadonlySet<string> } | undefined {
-    if (!/^[0-9a-f]{64}$/.test(id) || this.#disk.stat(join(this.#directory, id, "data")) === undefined) return undefined;
+    if (!/^[0-9a-f]{64}$/.test(id) || this.#disk.stat(join(this.#directory, id, "data")) === undefined)
+      return undefined;
     const sealed = this.sealed(id);
     const { header } = decodeAssignment(sealed.subarray(0, sealed.length - signatureBytes));
     const store = new PieceFile(this.#disk, join(this.#directory, id, "data"), id, header.data);

@@ -29,17 +29,32 @@ export class Audit {
 
   async #write(who: string, action: string, object: string, detail_json: string): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
-      const before = await transaction.selectFrom("audit").select(["number", "hash"]).orderBy("number", "desc").limit(1).executeTakeFirst();
+      const before = await transaction
+        .selectFrom("audit")
+        .select(["number", "hash"])
+        .orderBy("number", "desc")
+        .limit(1)
+        .executeTakeFirst();
       const entry = { number: (before?.number ?? 0) + 1, at: Date.now(), who, action, object, detail_json };
       const hash = hashOf(entry, before?.hash ?? "");
-      await transaction.insertInto("audit").values({ ...entry, hash }).execute();
+      await transaction
+        .insertInto("audit")
+        .values({ ...entry, hash })
+        .execute();
     });
   }
 
   /** The newest entries first. */
   async read(limit: number): Promise<AuditEntry[]> {
     const rows = await this.#db.selectFrom("audit").selectAll().orderBy("number", "desc").limit(limit).execute();
-    return rows.map(({ number, at, who, action, object, detail_json }) => ({ number, at, who, action, object, detail: JSON.parse(detail_json) as unknown }));
+    return rows.map(({ number, at, who, action, object, detail_json }) => ({
+      number,
+      at,
+      who,
+      action,
+      object,
+      detail: JSON.parse(detail_json) as unknown,
+    }));
   }
 
   /** The number of the first entry that was changed, or whose predecessor is missing; undefined if the chain is whole. */
@@ -56,5 +71,7 @@ export class Audit {
 
 function hashOf(entry: Omit<Schema["audit"], "hash">, before: string): string {
   const { number, at, who, action, object, detail_json } = entry;
-  return createHash("sha256").update(JSON.stringify([before, number, at, who, action, object, detail_json])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([before, number, at, who, action, object, detail_json]))
+    .digest("hex");
 }

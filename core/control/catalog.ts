@@ -45,7 +45,10 @@ export class Catalog {
   /** Puts a declaration in place: what it names is made or changed, the rest stays. In one transaction. */
   async apply({ groups, sites, policies }: Declaration): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
-      for (const [table, entries] of [["content_group", groups], ["policy", policies]] as const) {
+      for (const [table, entries] of [
+        ["content_group", groups],
+        ["policy", policies],
+      ] as const) {
         for (const [name, config] of Object.entries(entries)) {
           const config_json = JSON.stringify(config);
           await transaction
@@ -64,7 +67,15 @@ export class Catalog {
         const config_json = JSON.stringify(config);
         await transaction
           .insertInto("site")
-          .values({ name, config_json, last_version: 0, last_serial: 0, last_assignment: null, live_version: null, backup_version: null })
+          .values({
+            name,
+            config_json,
+            last_version: 0,
+            last_serial: 0,
+            last_assignment: null,
+            live_version: null,
+            backup_version: null,
+          })
           .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
           .execute();
       }
@@ -117,7 +128,11 @@ export class Catalog {
 
   /** Nodes that serve a group, in the order of their names. */
   async members(group: string): Promise<NodeFactsRow[]> {
-    const row = await this.#db.selectFrom("content_group").select("config_json").where("name", "=", group).executeTakeFirst();
+    const row = await this.#db
+      .selectFrom("content_group")
+      .select("config_json")
+      .where("name", "=", group)
+      .executeTakeFirst();
     if (row === undefined) return [];
     const { nodes, match } = JSON.parse(row.config_json) as Group;
     const all = await this.#db.selectFrom("node").selectAll().where("state", "=", "active").orderBy("name").execute();

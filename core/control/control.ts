@@ -65,7 +65,16 @@ export class Control implements AsyncDisposable {
 
   private constructor(
     options: ControlOptions,
-    parts: { db: Kysely<Schema>; kernel: Kernel; io: Io; authority: Authority; resources: AsyncDisposableStack; enrolment: Enrolment; audit: Audit; ledger: SerialLedger },
+    parts: {
+      db: Kysely<Schema>;
+      kernel: Kernel;
+      io: Io;
+      authority: Authority;
+      resources: AsyncDisposableStack;
+      enrolment: Enrolment;
+      audit: Audit;
+      ledger: SerialLedger;
+    },
   ) {
     const { directory, log } = options;
     const { disk, clock } = parts.io;
@@ -108,7 +117,11 @@ export class Control implements AsyncDisposable {
     const audit = new Audit(store.db);
     const enrolment = new Enrolment(store.db, authority, audit);
     await enrolment.load();
-    const link = await createLink(await authority.controlIdentity(), { ...options.link, denied: (peer) => enrolment.isRevoked(peer), log });
+    const link = await createLink(await authority.controlIdentity(), {
+      ...options.link,
+      denied: (peer) => enrolment.isRevoked(peer),
+      log,
+    });
     resources.defer(() => link.close());
     const renewal = setInterval(() => void renewIdentity(authority, link, log), renewalMs);
     resources.defer(() => clearInterval(renewal));
@@ -160,13 +173,16 @@ export class Control implements AsyncDisposable {
     const path = join(this.#options.directory, "admin-token");
     if (readFile(this.#io.disk, path) !== undefined) return;
     await this.accounts.put("admin", "admin");
-    replaceFile(this.#io.disk, path, [Buffer.from(await this.accounts.createToken("admin", "command line on this host"))]);
+    replaceFile(this.#io.disk, path, [
+      Buffer.from(await this.accounts.createToken("admin", "command line on this host")),
+    ]);
   }
 
   #serveTransports(kernel: Kernel): DisposableStack {
     const served = new DisposableStack();
     for (const { provider } of kernel.registries.transports.entries()) {
-      if (provider.reach === "peer") served.use(provider.serve(this.#io, (id, peer) => this.assignments.find(id, peer)));
+      if (provider.reach === "peer")
+        served.use(provider.serve(this.#io, (id, peer) => this.assignments.find(id, peer)));
     }
     return served;
   }
@@ -216,7 +232,14 @@ export class Control implements AsyncDisposable {
   plugins(): object[] {
     return this.#kernel.plugins.map(({ id, plugin, builtIn, skipped }) => {
       const { name, description, stability } = plugin;
-      return { id, name, description, stability, builtIn, ...(skipped === undefined ? { usable: true } : { usable: false, reason: skipped }) };
+      return {
+        id,
+        name,
+        description,
+        stability,
+        builtIn,
+        ...(skipped === undefined ? { usable: true } : { usable: false, reason: skipped }),
+      };
     });
   }
 

@@ -44,7 +44,15 @@ export class Enrolment {
     const { id, secret, text } = createJoinToken(this.#authority.fingerprint);
     const created_at = Date.now();
     const expires_at = created_at + lifeMs;
-    const row = { id, secret_hash: hashSecret(secret), node_name: nodeName ?? null, uses_left: uses, created_by: by, created_at, expires_at };
+    const row = {
+      id,
+      secret_hash: hashSecret(secret),
+      node_name: nodeName ?? null,
+      uses_left: uses,
+      created_by: by,
+      created_at,
+      expires_at,
+    };
     await this.#audit.record(by, "token.create", nodeName ?? "any node", { id, uses, expires_at });
     await this.#db.insertInto("join_token").values(row).execute();
     return { text, expiresAt: expires_at };
@@ -54,7 +62,11 @@ export class Enrolment {
   async enrol(request: HttpRequest): Promise<HttpAnswer> {
     const asked = await readEnrolRequest(request.body);
     const refuse = (problem: string) => failure("DIST_ERR_AUTH_TOKEN", { problem });
-    const token = await this.#db.selectFrom("join_token").selectAll().where("id", "=", asked.tokenId).executeTakeFirst();
+    const token = await this.#db
+      .selectFrom("join_token")
+      .selectAll()
+      .where("id", "=", asked.tokenId)
+      .executeTakeFirst();
     // A token that does not exist takes as long to refuse as one with another secret.
     const isRight = secretMatches(asked.secret, token?.secret_hash ?? hashSecret("nobody's"));
     if (token === undefined || !isRight) throw refuse("nobody issued it");
@@ -73,11 +85,23 @@ export class Enrolment {
       if (used === undefined) throw refuse("it was used before");
       const taken = await transaction.selectFrom("node").select("id").where("name", "=", name).executeTakeFirst();
       if (taken !== undefined) throw refuse(`there is a node called '${name}' already`);
-      const row = { id, name, state: "active", facts_json: JSON.stringify({ name }), enrolled_at: Date.now(), seen_at: null };
+      const row = {
+        id,
+        name,
+        state: "active",
+        facts_json: JSON.stringify({ name }),
+        enrolled_at: Date.now(),
+        seen_at: null,
+      };
       await transaction.insertInto("node").values(row).execute();
     });
     await this.#audit.record(`token ${token.id}`, "node.enrol", name, { id });
-    return jsonAnswer({ id, certificate, authority: this.#authority.certificate, signingKey: this.#authority.signingKey });
+    return jsonAnswer({
+      id,
+      certificate,
+      authority: this.#authority.certificate,
+      signingKey: this.#authority.signingKey,
+    });
   }
 
   async renew(request: HttpRequest): Promise<HttpAnswer> {
@@ -95,9 +119,12 @@ export class Enrolment {
       .executeTakeFirst();
     if (row === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: idOrName });
     await this.#audit.record(by, "node.revoke", row.name, { id: row.id });
-    await this.#db.updateTable("node").set({ state: "revoked", name: `${row.name}~${row.id}` }).where("id", "=", row.id).execute();
+    await this.#db
+      .updateTable("node")
+      .set({ state: "revoked", name: `${row.name}~${row.id}` })
+      .where("id", "=", row.id)
+      .execute();
     this.#revoked.add(row.id);
     return row.id;
   }
 }
-

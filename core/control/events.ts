@@ -1,9 +1,30 @@
 /** What happens at control, for whoever watches: the API's event stream, the command line, tests. */
 export type ControlEvent =
   | { readonly type: "node"; readonly node: string; readonly name: string; readonly connected: boolean }
-  | { readonly type: "job"; readonly job: string; readonly site: string; readonly kind: string; readonly state: string; readonly phase: string; readonly reason: string }
-  | { readonly type: "job-node"; readonly job: string; readonly node: string; readonly stage: string; readonly reason?: string }
-  | { readonly type: "progress"; readonly job: string; readonly what: string; readonly node?: string; readonly done: number; readonly total: number }
+  | {
+      readonly type: "job";
+      readonly job: string;
+      readonly site: string;
+      readonly kind: string;
+      readonly state: string;
+      readonly phase: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "job-node";
+      readonly job: string;
+      readonly node: string;
+      readonly stage: string;
+      readonly reason?: string;
+    }
+  | {
+      readonly type: "progress";
+      readonly job: string;
+      readonly what: string;
+      readonly node?: string;
+      readonly done: number;
+      readonly total: number;
+    }
   | { readonly type: "site"; readonly site: string; readonly liveVersion: number | null };
 
 /** How far a listener may be behind. */
@@ -28,7 +49,12 @@ export class Events {
     // From the call on, not from when the first event is asked for.
     this.#listeners.add(listener);
     signal.addEventListener("abort", () => wake(), { once: true });
-    return this.#follow(waiting, (call) => (wake = call), () => this.#listeners.delete(listener), signal);
+    return this.#follow(
+      waiting,
+      (call) => (wake = call),
+      () => this.#listeners.delete(listener),
+      signal,
+    );
   }
 
   async *#follow(

@@ -107,7 +107,11 @@ export class NodeHub {
 
   /** What nodes last said they have of a site; a node that never said anything is not in it. */
   async states(site: string): Promise<Map<string, SiteState>> {
-    const rows = await this.#db.selectFrom("node_site").select(["node", "state_json"]).where("site", "=", site).execute();
+    const rows = await this.#db
+      .selectFrom("node_site")
+      .select(["node", "state_json"])
+      .where("site", "=", site)
+      .execute();
     return new Map(rows.map(({ node, state_json }) => [node, JSON.parse(state_json) as SiteState]));
   }
 

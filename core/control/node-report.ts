@@ -23,18 +23,21 @@ const names = { type: "array", items: text, maxItems: 1_000, description: "Names
 
 const type = { type: "string", description: "What it says." } as const;
 const shapes: Readonly<Record<FromNode["type"], ObjectSchema>> = {
-  hello: shape({
-    bootId: text,
-    name: text,
-    labels: { type: "object", additionalProperties: text, description: "Labels." },
-    platform: text,
-    version: text,
-    cpuCount: number,
-    memoryBytes: number,
-    freeDiskBytes: number,
-    providers: { type: "object", additionalProperties: names, description: "Providers by kind." },
-    sites: { type: "array", items: site, maxItems: 10_000, description: "Its sites." },
-  }, { location: text }),
+  hello: shape(
+    {
+      bootId: text,
+      name: text,
+      labels: { type: "object", additionalProperties: text, description: "Labels." },
+      platform: text,
+      version: text,
+      cpuCount: number,
+      memoryBytes: number,
+      freeDiskBytes: number,
+      providers: { type: "object", additionalProperties: names, description: "Providers by kind." },
+      sites: { type: "array", items: site, maxItems: 10_000, description: "Its sites." },
+    },
+    { location: text },
+  ),
   room: shape({ job: text, able: { type: "boolean", description: "Whether there is room." } }, { reason: text }),
   progress: shape({ job: text, doneBytes: number, totalBytes: number }),
   prepared: shape({ job: text, state: site }),

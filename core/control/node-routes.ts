@@ -50,8 +50,14 @@ function notFound(): HttpAnswer {
 function refuse(error: unknown, request: HttpRequest, log: Log): HttpAnswer {
   const known = error instanceof DistributaryError && error.status < 500;
   log.warn({ peer: request.peerId, path: request.path, error: (error as Error).message }, "request of a node refused");
-  const text = known ? { code: error.code, message: error.message } : { code: "DIST_ERR_UNEXPECTED", message: "see control's log" };
-  return { status: known ? error.status : 500, headers: { "content-type": "application/json" }, body: [Buffer.from(JSON.stringify(text))] };
+  const text = known
+    ? { code: error.code, message: error.message }
+    : { code: "DIST_ERR_UNEXPECTED", message: "see control's log" };
+  return {
+    status: known ? error.status : 500,
+    headers: { "content-type": "application/json" },
+    body: [Buffer.from(JSON.stringify(text))],
+  };
 }
 
 /** The lines of one node's stream: what `send` was given, and a ping when there was nothing. */

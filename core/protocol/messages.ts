@@ -20,7 +20,13 @@ export interface AssignmentNotice {
 export type FromControl =
   | { readonly type: "welcome"; readonly node: string; readonly control: string }
   /** Is there room? Answered by `room`. */
-  | { readonly type: "ask"; readonly job: string; readonly site: string; readonly diskBytes: number; readonly entryCount: number }
+  | {
+      readonly type: "ask";
+      readonly job: string;
+      readonly site: string;
+      readonly diskBytes: number;
+      readonly entryCount: number;
+    }
   /** Bring the release of these sections beside what is live. Answered by `prepared` or `failed`. */
   | { readonly type: "prepare"; readonly job: string; readonly sections: readonly AssignmentNotice[] }
   /** Carry out a commit, rollback or remove. Answered by `switched` or `failed`. */
@@ -69,7 +75,20 @@ export type FromNode =
   | { readonly type: "progress"; readonly job: string; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: "prepared"; readonly job: string; readonly state: SiteState }
   | { readonly type: "switched"; readonly job: string; readonly state: SiteState }
-  | { readonly type: "failed"; readonly job: string; readonly code: string; readonly reason: string; readonly state?: SiteState };
+  | {
+      readonly type: "failed";
+      readonly job: string;
+      readonly code: string;
+      readonly reason: string;
+      readonly state?: SiteState;
+    };
 
 /** Paths of the link below which control answers nodes. */
-export const linkPaths = { stream: "/link/stream", report: "/link/report", buffer: "/link/assignments/", key: "/link/keys/", enrol: "/enrol", renew: "/renew" } as const;
+export const linkPaths = {
+  stream: "/link/stream",
+  report: "/link/report",
+  buffer: "/link/assignments/",
+  key: "/link/keys/",
+  enrol: "/enrol",
+  renew: "/renew",
+} as const;

@@ -1,4 +1,14 @@
 import type { Machine, Millis, Wake } from "distributary/sdk";
+import type {
+  NodeStage,
+  RolloutEffect,
+  RolloutEnd,
+  RolloutEvent,
+  RolloutPhase,
+  RolloutPolicy,
+} from "./rollout-events.ts";
+
+export type * from "./rollout-events.ts";
 
 /*
  * The life of a job, from "go" to its end, for a known set of nodes.
@@ -15,50 +25,6 @@ import type { Machine, Millis, Wake } from "distributary/sdk";
  * Jobs that need no preparing (switch, rollback, remove) go from gathering to ordering. A node that is away never holds up
  * the others longer than the deadlines of the policy; what it missed it gets by a job of its own later.
  */
-
-export interface RolloutPolicy {
-  /** How many nodes must be able, then prepared, then switched. */
-  readonly quorum: number;
-  readonly belowQuorum: "defer" | "cancel";
-  readonly commit: "auto" | "manual";
-  /** How long nodes may take to connect and to say whether they have room. */
-  readonly gatherMs: Millis;
-  readonly prepareMs: Millis;
-  /** How long those that still prepare may take once the quorum is prepared; as long as all others if absent. */
-  readonly graceMs?: Millis;
-  /** How long a prepared release waits for "commit". */
-  readonly holdMs: Millis;
-  readonly switchMs: Millis;
-}
-
-export type RolloutPhase = "gathering" | "preparing" | "holding" | "ordering" | "switching" | "ended";
-export type NodeStage = "away" | "asked" | "able" | "preparing" | "prepared" | "switching" | "switched" | "failed";
-export type RolloutEnd = "done" | "failed" | "cancelled" | "deferred";
-
-export type RolloutEvent =
-  | { readonly type: "start"; readonly connected: readonly string[] }
-  | { readonly type: "connected" | "disconnected"; readonly node: string }
-  /** Answer to `ask`. */
-  | { readonly type: "able"; readonly node: string }
-  | { readonly type: "prepared"; readonly node: string }
-  | { readonly type: "switched"; readonly node: string }
-  /** The node cannot do what it was last told. */
-  | { readonly type: "failed"; readonly node: string; readonly reason: string }
-  /** Somebody said "commit"; counts also when it comes early. */
-  | { readonly type: "approved" }
-  /** Answers to `order`. */
-  | { readonly type: "ordered" }
-  | { readonly type: "refused"; readonly reason: string }
-  | { readonly type: "aborted"; readonly reason: string };
-
-export type RolloutEffect =
-  /** To be made durable before the effects behind it are performed. */
-  | { readonly type: "record"; readonly phase: RolloutPhase }
-  | { readonly type: "note"; readonly node: string; readonly stage: NodeStage; readonly reason?: string }
-  | { readonly type: "ask" | "prepare" | "switch"; readonly node: string }
-  /** Make the commit for these nodes, durably; answer `ordered` or `refused`. */
-  | { readonly type: "order"; readonly nodes: readonly string[] }
-  | { readonly type: "end"; readonly state: RolloutEnd; readonly reason: string };
 
 interface NodeState {
   stage: NodeStage;
@@ -124,7 +90,8 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
         this.#advance(event.node, ["asked"], "able");
         break;
       case "prepared":
-        if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching") this.#tellToSwitch(event.node);
+        if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching")
+          this.#tellToSwitch(event.node);
         this.#shortenWait(now);
         break;
       case "switched":
@@ -171,7 +138,8 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
     if (!this.#needsPreparing) return this.#order();
     this.#enter("preparing", now + this.#policy.prepareMs);
     for (const node of able) this.#set(node, "preparing");
-    for (const node of able) if (this.#nodes.get(node)?.connected === true) this.#effects.push({ type: "prepare", node });
+    for (const node of able)
+      if (this.#nodes.get(node)?.connected === true) this.#effects.push({ type: "prepare", node });
   }
 
   #endPreparing(now: Millis, late: boolean): void {
@@ -230,7 +198,8 @@ export class Rollout implements Machine<RolloutEvent, RolloutEffect> {
     const switched = this.#in("switched").length;
     const failed = this.#in("failed").length;
     const count = `${switched} of ${this.#nodes.size} nodes`;
-    if (switched < this.#policy.quorum) this.#end("failed", `only ${count} switched, ${this.#policy.quorum} were needed`);
+    if (switched < this.#policy.quorum)
+      this.#end("failed", `only ${count} switched, ${this.#policy.quorum} were needed`);
     else this.#end("done", failed === 0 ? `${count} switched` : `${count} switched, ${failed} failed`);
   }
 

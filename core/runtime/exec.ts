@@ -46,9 +46,11 @@ export const realExec: Exec = async (file, args, { signal, timeoutMs = 60_000, c
       clearTimeout(timer);
       const ended = code ?? 128 + (signalName === null ? 0 : constants.signals[signalName]);
       const linger = AbortSignal.timeout(lingerMs);
-      once(child, "close", { signal: linger }).catch(() => undefined).then(() => {
-        settle(() => resolve({ code: ended, stdout: stdout(), stderr: stderr() }));
-      });
+      once(child, "close", { signal: linger })
+        .catch(() => undefined)
+        .then(() => {
+          settle(() => resolve({ code: ended, stdout: stdout(), stderr: stderr() }));
+        });
     });
   });
 };

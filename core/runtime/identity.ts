@@ -36,5 +36,7 @@ export function idIn(certificate: X509Certificate): string | undefined {
 
 /** Hex SHA-256 of a certificate's public key (its SubjectPublicKeyInfo), which join tokens carry. */
 export function fingerprintOf(certificate: X509Certificate): string {
-  return createHash("sha256").update(certificate.publicKey.export({ type: "spki", format: "der" })).digest("hex");
+  return createHash("sha256")
+    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
+    .digest("hex");
 }

@@ -6,4 +6,10 @@ import { realRandom } from "./random.ts";
 import { realUdp } from "./udp.ts";
 
 /** This host's, apart from `http`, which needs an identity. */
-export const realIo: Omit<Io, "http"> = { clock: realClock, random: realRandom, disk: realDisk, udp: realUdp, exec: realExec };
+export const realIo: Omit<Io, "http"> = {
+  clock: realClock,
+  random: realRandom,
+  disk: realDisk,
+  udp: realUdp,
+  exec: realExec,
+};

@@ -6,7 +6,7 @@ import { failure, isFailure } from "../../sdk/index.ts";
 import type { Http, HttpAnswer, Peer } from "../../sdk/index.ts";
 import { idIn } from "./identity.ts";
 import type { Identity } from "./identity.ts";
-import { receiveBytes } from "./link-limits.ts";
+import { linkLimits, receiveBytes } from "./link-limits.ts";
 
 /** What a call proves itself with. Without a key it may only enrol. */
 export type Credentials = Pick<Identity, "authority"> & Partial<Pick<Identity, "key" | "certificate">>;
@@ -116,15 +116,18 @@ function agentFor({ authority, key, certificate }: Credentials): Agent {
   });
 }
 
-/** A body that lets go of its connection when it is left, even if it was never begun. */
+/** A body that lets go of its connection when it is left, even if it was never begun, and when nothing comes for too long. */
 function bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
   const iterator: AsyncIterator<Uint8Array> = {
     async next() {
+      const timer = setTimeout(() => response.destroy(), linkLimits.stallMs);
       try {
         return await chunks.next();
       } catch (error) {
         throw signal.aborted ? signal.reason : broken(peer, "the connection ended in the middle of the answer", error);
+      } finally {
+        clearTimeout(timer);
       }
     },
     async return() {

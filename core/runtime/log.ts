@@ -76,7 +76,9 @@ function forPeople(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: number; msg?: string };
   const moment = new Date(time).toISOString().slice(11, 23);
   const name = (pino.levels.labels[level] ?? String(level)).toUpperCase().padEnd(5);
-  const text = JSON.stringify(msg ?? "").slice(1, -1).replaceAll('\\"', '"');
+  const text = JSON.stringify(msg ?? "")
+    .slice(1, -1)
+    .replaceAll('\\"', '"');
   const show = (key: string, value: unknown) => `  ${JSON.stringify(key).slice(1, -1)}=${JSON.stringify(value)}`;
   const rest = Object.entries(fields).map(([key, value]) => show(key, value));
   return `${moment} ${name} ${text}${rest.join("")}\n`;

@@ -16,7 +16,7 @@ export async function fetchPieces(
 ): Promise<void> {
   const end = Math.min(range.to, into.pieceCount);
   try {
-    for (let run = nextRun(into, range.from, end, piecesPerRequest); run !== undefined; ) {
+    for (let run = nextRun(into, range.from, end, piecesPerRequest); run !== undefined;) {
       signal.throwIfAborted();
       const answer = await http.request(source, formatPath(into.assignment, run), { signal });
       await receive(answer, run, into, signal);
@@ -52,7 +52,7 @@ async function receive({ status, headers, body }: HttpAnswer, run: PieceRange, i
     let rest: Uint8Array = new Uint8Array(0);
     for (let index = run.from; index < run.from + count; index += 1) {
       const piece = new Uint8Array(Math.min(into.pieceBytes, into.sizeBytes - index * into.pieceBytes));
-      for (let filled = 0; filled < piece.length; ) {
+      for (let filled = 0; filled < piece.length;) {
         while (rest.length === 0) rest = await next(iterator, signal);
         const part = rest.subarray(0, piece.length - filled);
         piece.set(part, filled);

@@ -29,11 +29,15 @@ interface Memory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
 }
-const { Instance, Memory, Module } = (globalThis as unknown as { readonly WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Memory: new (limits: { initial: number; maximum: number }) => Memory;
-  readonly Instance: new (module: object, imports: { env: { memory: Memory } }) => { readonly exports: unknown };
-} }).WebAssembly;
+const { Instance, Memory, Module } = (
+  globalThis as unknown as {
+    readonly WebAssembly: {
+      readonly Module: new (bytes: Uint8Array) => object;
+      readonly Memory: new (limits: { initial: number; maximum: number }) => Memory;
+      readonly Instance: new (module: object, imports: { env: { memory: Memory } }) => { readonly exports: unknown };
+    };
+  }
+).WebAssembly;
 
 let compiled: object | undefined;
 

@@ -33,7 +33,11 @@ const cases: readonly CipherCase[] = [
     title: "declares its sizes: a key of at least 128 bits, a nonce of at least 96, a tag of at least 128",
     check(create) {
       const { keyBytes, nonceBytes, overheadBytes } = create();
-      for (const [size, least] of [[keyBytes, 16], [nonceBytes, 12], [overheadBytes, 16]] as const) {
+      for (const [size, least] of [
+        [keyBytes, 16],
+        [nonceBytes, 12],
+        [overheadBytes, 16],
+      ] as const) {
         assert.ok(Number.isInteger(size) && size >= least && size <= 256, `${size}`);
       }
     },
@@ -116,7 +120,11 @@ const cases: readonly CipherCase[] = [
         const end = sealed.subarray(sealed.length - length);
         assert.throws(() => cipher.open(key, nonce, end, bound), `the last ${length}`);
       }
-      for (const extended of [[sealed, Uint8Array.of(0)], [Uint8Array.of(0), sealed], [sealed, sealed]]) {
+      for (const extended of [
+        [sealed, Uint8Array.of(0)],
+        [Uint8Array.of(0), sealed],
+        [sealed, sealed],
+      ]) {
         assert.throws(() => cipher.open(key, nonce, Buffer.concat(extended), bound));
       }
     },

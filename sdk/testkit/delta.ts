@@ -121,7 +121,7 @@ export const deltaKit: Kit<DeltaEngine> = {
           copies: [] as Uint8Array[],
           chunks: engine.decode(content, [encoded(engine, base, target)], target.length)[Symbol.iterator](),
         }));
-        for (let left = work; left.length > 0; ) {
+        for (let left = work; left.length > 0;) {
           left = left.filter(({ chunks, copies }) => {
             const { done, value } = chunks.next();
             if (!done) copies.push(new Uint8Array(value));
@@ -162,7 +162,7 @@ interface Turn {
 
 /** Asks each for a chunk in turn, and takes copies only when all have given theirs: a chunk must last so long. */
 function inTurns(turns: readonly Turn[]): void {
-  for (let left = turns; left.length > 0; ) {
+  for (let left = turns; left.length > 0;) {
     const given = left.map((turn) => ({ turn, result: turn.chunks.next() }));
     const going = given.filter(({ result }) => !result.done);
     for (const { turn, result } of going) turn.copies.push(new Uint8Array(result.value));

@@ -144,7 +144,17 @@ export function testPlugin<Options extends ObjectSchema>(plugin: Plugin<Options>
 const providerKinds = ["deltas", "compressors", "ciphers", "transports", "priorities", "interpreters"] as const;
 
 const knownPlatforms: readonly string[] = [
-  "aix", "android", "cygwin", "darwin", "freebsd", "haiku", "linux", "netbsd", "openbsd", "sunos", "win32",
+  "aix",
+  "android",
+  "cygwin",
+  "darwin",
+  "freebsd",
+  "haiku",
+  "linux",
+  "netbsd",
+  "openbsd",
+  "sunos",
+  "win32",
 ];
 
 function setUp({ plugin, options }: PluginSubject): RecordingHost {

@@ -24,8 +24,26 @@ const full = {
 } as const satisfies Required<NodeFacts>;
 
 const absurd: readonly unknown[] = [
-  NaN, Infinity, -Infinity, -1, -0, 0, 0.5, 1e-320, 1e308, 2 ** 31, 2 ** 53, -(2 ** 53),
-  "9", "", null, undefined, true, {}, [], 7n,
+  NaN,
+  Infinity,
+  -Infinity,
+  -1,
+  -0,
+  0,
+  0.5,
+  1e-320,
+  1e308,
+  2 ** 31,
+  2 ** 53,
+  -(2 ** 53),
+  "9",
+  "",
+  null,
+  undefined,
+  true,
+  {},
+  [],
+  7n,
 ];
 
 /** What every priority must keep. */
@@ -76,7 +94,10 @@ export const priorityKit: Kit<Priority> = {
         for (const base of [full, { id: "node-1" }]) {
           const ranks = [-(2 ** 53), -1_000, -10, -2, -1, 0, 1, 2, 3, 10, 100, 1_000, 2 ** 31, 2 ** 53];
           const priorities = ranks.map((rank) => priority.of({ ...base, rank }));
-          assert.deepEqual(priorities, priorities.toSorted((a, b) => a - b));
+          assert.deepEqual(
+            priorities,
+            priorities.toSorted((a, b) => a - b),
+          );
           const [unranked, ranked] = [priority.of({ ...base, rank: 0 }), priority.of({ ...base, rank: 10 })];
           assert.ok(ranked > unranked, "rank 10 is not above rank 0");
         }

@@ -1,7 +1,23 @@
 import { DistributaryError, failure } from "distributary/sdk";
 import type {
-  Cipher, CliCommand, Compressor, Contributions, DeltaEngine, HookArguments, HookFacade, HookName, Host, Interpreter,
-  Log, Migration, ObjectSchema, Plugin, Priority, Route, Transport, stages,
+  Cipher,
+  CliCommand,
+  Compressor,
+  Contributions,
+  DeltaEngine,
+  HookArguments,
+  HookFacade,
+  HookName,
+  Host,
+  Interpreter,
+  Log,
+  Migration,
+  ObjectSchema,
+  Plugin,
+  Priority,
+  Route,
+  Transport,
+  stages,
 } from "distributary/sdk";
 import { readOptions } from "./read-options.ts";
 

@@ -11,7 +11,7 @@ export function textBytes(sizeBytes: number, seed = 1): Uint8Array {
   const next = sequence(seed);
   const bytes = new Uint8Array(sizeBytes);
   const encoder = new TextEncoder();
-  for (let end = 0; end < sizeBytes; ) {
+  for (let end = 0; end < sizeBytes;) {
     const word = words[(next() >>> 16) % words.length] ?? "";
     end += encoder.encodeInto(`<p>${word} ${(next() >>> 16) % 1_000}</p>\n`, bytes.subarray(end)).written || sizeBytes;
   }

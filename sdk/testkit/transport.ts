@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { isFailure } from "distributary/sdk";
 import type { Io, Peer, PeerTransport, PieceStore } from "distributary/sdk";
+import { assertBroken, assertGivesUp, soon } from "./fetching.ts";
 import { runKit } from "./kit.ts";
 import type { Case, Kit } from "./kit.ts";
 import { MemoryPieces } from "./memory-pieces.ts";
@@ -94,7 +94,10 @@ export const transportKit: Kit<TransportSubject> = {
       async check({ fetch, into, source }) {
         await fetch();
         assert.deepEqual(into.held, indexes);
-        assert.deepEqual([...source.reads].sort(), indexes.filter((index) => index % 3 !== 1));
+        assert.deepEqual(
+          [...source.reads].sort(),
+          indexes.filter((index) => index % 3 !== 1),
+        );
       },
     }),
     transfer({
@@ -169,7 +172,10 @@ export const transportKit: Kit<TransportSubject> = {
         source.reads.length = 0;
         await fetch();
         assert.deepEqual(into.held, indexes);
-        assert.deepEqual([...source.reads].sort(), indexes.filter((index) => !kept.includes(index)));
+        assert.deepEqual(
+          [...source.reads].sort(),
+          indexes.filter((index) => !kept.includes(index)),
+        );
       },
     }),
     transfer({
@@ -233,7 +239,13 @@ export const transportKit: Kit<TransportSubject> = {
         const fetch = (into: PieceStore) =>
           transport.fetch(ends.targetIo, ends.source, { from: 0, to: 3 }, into, signal);
         await Promise.all(targets.map(fetch));
-        assert.deepEqual(targets.map((into) => into.held), [[0, 1, 2], [0, 1, 2]]);
+        assert.deepEqual(
+          targets.map((into) => into.held),
+          [
+            [0, 1, 2],
+            [0, 1, 2],
+          ],
+        );
         assert.deepEqual([...askers], [ends.targetId]);
       },
     },
@@ -273,26 +285,4 @@ function stoppingAtFirst(into: MemoryPieces, stop: () => void): PieceStore {
       stop();
     },
   };
-}
-
-async function assertBroken(fetching: Promise<void>): Promise<void> {
-  await assert.rejects(fetching, (error) => isFailure(error, "DIST_ERR_TRANSFER_BROKEN") && error.retryable);
-}
-
-/** It is rejected, and within a second. */
-async function assertGivesUp(fetching: Promise<void>): Promise<void> {
-  const outcome = fetching.then(
-    () => "resolved",
-    () => "rejected",
-  );
-  assert.equal(await soon(outcome), "rejected");
-}
-
-/** The same promise, or a rejected one after a second. */
-async function soon<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: "not within a second" })), 1_000);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

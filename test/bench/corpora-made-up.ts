@@ -89,7 +89,7 @@ const kinds: Readonly<Record<string, () => readonly [old: Iterable<Buffer>, targ
 
 function write(path: string, content: Iterable<Buffer>): void {
   const file = openSync(path, "w");
-  for (const block of content) for (let at = 0; at < block.length; ) at += writeSync(file, block, at);
+  for (const block of content) for (let at = 0; at < block.length;) at += writeSync(file, block, at);
   closeSync(file);
 }
 

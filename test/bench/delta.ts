@@ -5,7 +5,15 @@
  */
 import { execFileSync } from "node:child_process";
 import {
-  closeSync, copyFileSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync,
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
 } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -23,8 +31,20 @@ const { values, positionals } = parseArgs({
   },
 });
 const pairs = [
-  "text-typescript", "bin-node", "wasm-sqljs", "png-emojisheet", "tree-tabler", "tree-mui", "tree-caniuse",
-  "tgz-tabler", "syn-scatter", "syn-insdel", "syn-headinsert", "syn-appendlog", "syn-identical", "syn-different",
+  "text-typescript",
+  "bin-node",
+  "wasm-sqljs",
+  "png-emojisheet",
+  "tree-tabler",
+  "tree-mui",
+  "tree-caniuse",
+  "tgz-tabler",
+  "syn-scatter",
+  "syn-insdel",
+  "syn-headinsert",
+  "syn-appendlog",
+  "syn-identical",
+  "syn-different",
 ].filter((pair) => positionals.length === 0 || positionals.includes(pair));
 
 const blockBytes = 0x40_0000;
@@ -39,7 +59,7 @@ function open(path: string): OpenContent {
     sizeBytes: fstatSync(file).size,
     read(offset, length) {
       const bytes = length > buffer.length ? new Uint8Array(length) : buffer.subarray(0, length);
-      for (let at = 0; at < length; ) at += readSync(file, bytes, at, length - at, offset + at);
+      for (let at = 0; at < length;) at += readSync(file, bytes, at, length - at, offset + at);
       return bytes;
     },
     [Symbol.dispose]: () => closeSync(file),
@@ -114,9 +134,11 @@ function measure(pair: string, scratch: string): Result {
     const from = `--patch-from=${oldPath}`;
     const zstdArgs = ["-q", "-f", "-3", "--single-thread", "--long=31", from, newPath, "-o", patch];
     times.zstd.push(timed(() => execFileSync("zstd", zstdArgs)));
-    times.apply.push(timed(() => {
-      for (const chunk of engine.decode(base, blocks(result.delta), target.sizeBytes)) void chunk;
-    }));
+    times.apply.push(
+      timed(() => {
+        for (const chunk of engine.decode(base, blocks(result.delta), target.sizeBytes)) void chunk;
+      }),
+    );
   }
   assertMakes(engine, base, result.delta, target);
   return {
@@ -139,13 +161,32 @@ function number(value: number, digits = 0): string {
 
 function table(results: readonly Result[]): string {
   const rows = results.map((it) => [
-    it.pair, number(it.targetBytes), number(it.bytes), number(it.rsyncBytes), number(it.zstdBytes),
-    number(it.bytes / it.zstdBytes, 3), number(it.firstMs), number(it.encodeMs), number(it.rsyncMs), number(it.zstdMs),
-    `${number(it.rsyncMs / it.encodeMs, 1)} ×`, number(it.targetBytes / 1000 / it.applyMs),
+    it.pair,
+    number(it.targetBytes),
+    number(it.bytes),
+    number(it.rsyncBytes),
+    number(it.zstdBytes),
+    number(it.bytes / it.zstdBytes, 3),
+    number(it.firstMs),
+    number(it.encodeMs),
+    number(it.rsyncMs),
+    number(it.zstdMs),
+    `${number(it.rsyncMs / it.encodeMs, 1)} ×`,
+    number(it.targetBytes / 1000 / it.applyMs),
   ]);
   const head = [
-    "pair", "new bytes", "ours", "rsync batch", "patch-from -3", "ours ÷ patch-from", "first ms", "ms", "rsync ms",
-    "zstd ms", "faster than rsync", "apply MB/s",
+    "pair",
+    "new bytes",
+    "ours",
+    "rsync batch",
+    "patch-from -3",
+    "ours ÷ patch-from",
+    "first ms",
+    "ms",
+    "rsync ms",
+    "zstd ms",
+    "faster than rsync",
+    "apply MB/s",
   ];
   const rule = head.map((_, index) => (index === 0 ? "---" : "--:"));
   return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");

@@ -36,7 +36,12 @@ function change(round: number): void {
 }
 
 async function publish(client: Client, signal: AbortSignal): Promise<Job> {
-  const job = await followJob(client, () => client.post<Job>("/v1/jobs", { kind: "publish", site: "demo" }), silent, signal);
+  const job = await followJob(
+    client,
+    () => client.post<Job>("/v1/jobs", { kind: "publish", site: "demo" }),
+    silent,
+    signal,
+  );
   if (job.state !== "done") throw new Error(`${job.state}: ${job.reason}`);
   return job;
 }
@@ -76,11 +81,17 @@ try {
     theirs.push(await timed(rsyncAll));
   }
   const ms = (value: number) => value.toFixed(0);
-  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${files} files, ${nodeCount} nodes, ${rounds} rounds\n`);
+  console.log(
+    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${files} files, ${nodeCount} nodes, ${rounds} rounds\n`,
+  );
   console.log("| | publish | nine rsyncs | publish ÷ rsync |\n| --- | --: | --: | --: |");
   console.log(`| first, everything, ms | ${ms(first)} | ${ms(firstRsync)} | ${(first / firstRsync).toFixed(2)} |`);
-  console.log(`| one changed file, median ms | ${ms(median(ours))} | ${ms(median(theirs))} | ${(median(ours) / median(theirs)).toFixed(2)} |`);
-  console.log(`| first to last node switched, median and worst ms | ${median(skews).toFixed(1)}, ${Math.max(...skews).toFixed(1)} | not at once | |`);
+  console.log(
+    `| one changed file, median ms | ${ms(median(ours))} | ${ms(median(theirs))} | ${(median(ours) / median(theirs)).toFixed(2)} |`,
+  );
+  console.log(
+    `| first to last node switched, median and worst ms | ${median(skews).toFixed(1)}, ${Math.max(...skews).toFixed(1)} | not at once | |`,
+  );
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

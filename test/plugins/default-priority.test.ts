@@ -9,7 +9,15 @@ testPlugin(defaultPriority);
 testPriority("default", () => create());
 
 const noWeights = {
-  rank: 0, recentlyLeader: 0, membersKnown: 0, cpu: 0, memory: 0, disk: 0, network: 0, reliability: 0, content: 0,
+  rank: 0,
+  recentlyLeader: 0,
+  membersKnown: 0,
+  cpu: 0,
+  memory: 0,
+  disk: 0,
+  network: 0,
+  reliability: 0,
+  content: 0,
 };
 
 /** Each input from worst to best. */

@@ -11,8 +11,7 @@ import { isFailure } from "../../sdk/index.ts";
 import type { Http, HttpAnswer, Io, PeerTransport } from "../../sdk/index.ts";
 import { createAuthority, host, nodeIdentity } from "../core/runtime/trusted-peers.ts";
 
-const createTransport = (options: object = {}) =>
-  recordingHost(http, options).transports.get("http") as PeerTransport;
+const createTransport = (options: object = {}) => recordingHost(http, options).transports.get("http") as PeerTransport;
 
 const ioOver = (link: Http): Io => simIo({ http: link });
 

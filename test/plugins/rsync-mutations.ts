@@ -10,7 +10,7 @@ interface Segment {
 
 function parse(delta: Uint8Array): Segment[] {
   const segments: Segment[] = [];
-  for (let at = 0; at < delta.length; ) {
+  for (let at = 0; at < delta.length;) {
     const header = new DataView(delta.buffer, delta.byteOffset + at, headerBytes);
     const segment: Segment = { flags: header.getUint8(0), streams: [] };
     at += headerBytes;
@@ -88,7 +88,7 @@ export function* mutations(delta: Uint8Array, seed: number): Generator<Uint8Arra
         () => void (segment.flags = below(4) || below(256)),
         () => void segments.splice(below(segments.length), 0, structuredClone(segment)),
         () => void segments.splice(below(segments.length), 1),
-        () => void (sizeError = (index) => (index === other ? [1, -1, 2 ** 24, 2 ** 31, odd()][below(5)] ?? 0 : 0)),
+        () => void (sizeError = (index) => (index === other ? ([1, -1, 2 ** 24, 2 ** 31, odd()][below(5)] ?? 0) : 0)),
         () => void (cut = below(delta.length)),
       ];
       changes[below(changes.length)]?.();

@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
-  StrictContent, collect, noiseBytes, recordingHost, sequence, testDelta, testPlugin, textBytes,
+  StrictContent,
+  collect,
+  noiseBytes,
+  recordingHost,
+  sequence,
+  testDelta,
+  testPlugin,
+  textBytes,
 } from "distributary/testkit";
 import rsync from "../../plugins/rsync/index.ts";
 

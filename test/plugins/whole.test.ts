@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
-  StrictContent, collect, noiseBytes, recordingHost, testDelta, testPlugin, textBytes,
+  StrictContent,
+  collect,
+  noiseBytes,
+  recordingHost,
+  testDelta,
+  testPlugin,
+  textBytes,
 } from "distributary/testkit";
 import whole from "../../plugins/whole/index.ts";
 

@@ -1,7 +1,12 @@
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import {
-  noiseBytes, recordingHost, testCompressor, testCompressorInThreads, testPlugin, textBytes,
+  noiseBytes,
+  recordingHost,
+  testCompressor,
+  testCompressorInThreads,
+  testPlugin,
+  textBytes,
 } from "distributary/testkit";
 import zstd from "../../plugins/zstd/index.ts";
 import { expectDamaged } from "./expect-damaged.ts";

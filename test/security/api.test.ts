@@ -11,7 +11,10 @@ let trial: Trial;
 
 beforeAll(async () => {
   trial = await Trial.start("embedded");
-  await trial.declare({ groups: { web: { nodes: ["a"] } }, sites: { www: { staging: "./staging/www", group: "web" } } });
+  await trial.declare({
+    groups: { web: { nodes: ["a"] } },
+    sites: { www: { staging: "./staging/www", group: "web" } },
+  });
 });
 afterAll(() => trial[Symbol.asyncDispose]());
 
@@ -40,29 +43,37 @@ function raw(text: string): Promise<string> {
 const statusesIn = (answer: string) => [...answer.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status));
 
 describe("SEC-44: a route", () => {
-  it.each(named)("%s: without a session, with a role that is not enough, or with a wrong kind of proof, is refused", async (_, route) => {
-    const { method, role: least } = route;
-    const path = pathOf(route.path);
-    const token = await trial.token("admin");
-    const body = isChange(route) ? "{}" : undefined;
-    const json = { "content-type": "application/json" };
-    const proofs: Record<string, string>[] = [
-      {},
-      { cookie: `token=${token}; session=${token}` },
-      { authorization: token },
-      { authorization: `Basic ${Buffer.from(`admin:${token}`).toString("base64")}` },
-      { authorization: `Bearer ${token}x` },
-      { authorization: `Bearer ${token.slice(0, -1)}` },
-      { authorization: "Bearer ' or 1=1 --" },
-      { "x-api-key": token, "x-forwarded-user": "admin" },
-    ];
-    for (const proof of proofs) expect(await statusOf(method, path, { ...json, ...proof }, body), JSON.stringify(proof)).toBe(401);
-    expect(await statusOf(method, `${path}?token=${token}&access_token=${token}`, json, body)).toBe(401);
-    for (const role of roles.filter((each) => !includesRole(each, least))) {
-      const proof = { authorization: `Bearer ${await trial.token(role)}`, "x-http-method-override": "GET", "x-original-url": "/v1/status" };
-      expect(await statusOf(method, path, { ...json, ...proof }, body), role).toBe(403);
-    }
-  });
+  it.each(named)(
+    "%s: without a session, with a role that is not enough, or with a wrong kind of proof, is refused",
+    async (_, route) => {
+      const { method, role: least } = route;
+      const path = pathOf(route.path);
+      const token = await trial.token("admin");
+      const body = isChange(route) ? "{}" : undefined;
+      const json = { "content-type": "application/json" };
+      const proofs: Record<string, string>[] = [
+        {},
+        { cookie: `token=${token}; session=${token}` },
+        { authorization: token },
+        { authorization: `Basic ${Buffer.from(`admin:${token}`).toString("base64")}` },
+        { authorization: `Bearer ${token}x` },
+        { authorization: `Bearer ${token.slice(0, -1)}` },
+        { authorization: "Bearer ' or 1=1 --" },
+        { "x-api-key": token, "x-forwarded-user": "admin" },
+      ];
+      for (const proof of proofs)
+        expect(await statusOf(method, path, { ...json, ...proof }, body), JSON.stringify(proof)).toBe(401);
+      expect(await statusOf(method, `${path}?token=${token}&access_token=${token}`, json, body)).toBe(401);
+      for (const role of roles.filter((each) => !includesRole(each, least))) {
+        const proof = {
+          authorization: `Bearer ${await trial.token(role)}`,
+          "x-http-method-override": "GET",
+          "x-original-url": "/v1/status",
+        };
+        expect(await statusOf(method, path, { ...json, ...proof }, body), role).toBe(403);
+      }
+    },
+  );
 
   it("that changes anything is for operators at least, and those about people for admins", () => {
     for (const { method, path, role } of routes) {
@@ -72,7 +83,19 @@ describe("SEC-44: a route", () => {
   });
 
   it("under another spelling is not there, or asks for a token all the same", async () => {
-    const spellings = ["//v1/status", "/V1/status", "/v1/status/", "/v1/status;x", "/v1/%73tatus", "/v1/./status", "/v1/status%00", "/v1/status%2f", "/v1//status", "/v1/jobs/../status", "http://x/v1/status"];
+    const spellings = [
+      "//v1/status",
+      "/V1/status",
+      "/v1/status/",
+      "/v1/status;x",
+      "/v1/%73tatus",
+      "/v1/./status",
+      "/v1/status%00",
+      "/v1/status%2f",
+      "/v1//status",
+      "/v1/jobs/../status",
+      "http://x/v1/status",
+    ];
     for (const path of spellings) {
       const [status] = statusesIn(await raw(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`));
       expect([400, 401, 404], path).toContain(status);
@@ -84,10 +107,21 @@ describe("SEC-44: a route", () => {
     const body = '{"kind":"publish","site":"www"}';
     const before = await trial.control.db.selectFrom("job").select("id").execute();
     for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]) {
-      expect(await statusOf("POST", "/v1/jobs", { authorization, "content-type": type, origin: "https://elsewhere.example" }, body), type).toBe(400);
+      expect(
+        await statusOf(
+          "POST",
+          "/v1/jobs",
+          { authorization, "content-type": type, origin: "https://elsewhere.example" },
+          body,
+        ),
+        type,
+      ).toBe(400);
     }
     expect(await trial.control.db.selectFrom("job").select("id").execute()).toEqual(before);
-    const preflight = await fetch(`${trial.apiUrl}/v1/jobs`, { method: "OPTIONS", headers: { origin: "https://elsewhere.example", "access-control-request-method": "POST" } });
+    const preflight = await fetch(`${trial.apiUrl}/v1/jobs`, {
+      method: "OPTIONS",
+      headers: { origin: "https://elsewhere.example", "access-control-request-method": "POST" },
+    });
     expect([preflight.ok, preflight.headers.get("access-control-allow-origin")]).toEqual([false, null]);
   });
 
@@ -106,7 +140,10 @@ describe("SEC-44: a route", () => {
     await trial.token("viewer");
     for (const text of smuggled) {
       const statuses = statusesIn(await raw(text));
-      expect(statuses.filter((status) => status === 200), text).toEqual([]);
+      expect(
+        statuses.filter((status) => status === 200),
+        text,
+      ).toEqual([]);
       expect(statuses[0]).toBe(400);
     }
     const accounts = (await trial.control.accounts.list()).map(({ name }) => name);
@@ -116,7 +153,10 @@ describe("SEC-44: a route", () => {
   it("knows no token that expired, or of an account that is gone", async () => {
     const { accounts } = trial.control;
     await accounts.put("for-a-while", "admin");
-    const [late, good] = [await accounts.createToken("for-a-while", "", -1), await accounts.createToken("for-a-while", "")];
+    const [late, good] = [
+      await accounts.createToken("for-a-while", "", -1),
+      await accounts.createToken("for-a-while", ""),
+    ];
     const status = (token: string) => statusOf("GET", "/v1/status", { authorization: `Bearer ${token}` });
     expect([await status(late), await status(good)]).toEqual([401, 200]);
     await accounts.put("for-a-while", "viewer");
@@ -129,16 +169,37 @@ describe("SEC-44: a route", () => {
 });
 
 describe("SEC-45: text of others", () => {
-  const nasty = ["\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "a\r\nb: forged", "\x9b31m", "\u2028next", "\u202egnp.exe", "\x00\x08\x7f"];
+  const nasty = [
+    "\x1b[2J\x1b[31mred",
+    "\x1b]0;title\x07",
+    "a\r\nb: forged",
+    "\x9b31m",
+    "\u2028next",
+    "\u202egnp.exe",
+    "\x00\x08\x7f",
+  ];
 
   it.each(nasty)("like %j does not reach the terminal as it is", (text) => {
     const controls = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
     expect(printable(text)).not.toMatch(controls);
-    const table = formatTable([{ title: "node" }, { title: "why" }], [[text, text], [`x${text}`, 1]], 200);
+    const table = formatTable(
+      [{ title: "node" }, { title: "why" }],
+      [
+        [text, text],
+        [`x${text}`, 1],
+      ],
+      200,
+    );
     expect(table.split("\n")).toHaveLength(3);
     expect(table.replaceAll("\n", "")).not.toMatch(controls);
     const written: string[] = [];
-    const terminal = { write: () => {}, writeError: (line: string) => void written.push(line), isInteractive: true, columns: 80, rows: 24 };
+    const terminal = {
+      write: () => {},
+      writeError: (line: string) => void written.push(line),
+      isInteractive: true,
+      columns: 80,
+      rows: 24,
+    };
     printError(failure("DIST_ERR_JOB_UNKNOWN", { job: text }), terminal);
     printError(new Error(text), terminal);
     expect(written.join("").replaceAll("\n", "")).not.toMatch(controls);
@@ -147,7 +208,12 @@ describe("SEC-45: text of others", () => {
   it("is sent as JSON, never as a page", async () => {
     const html = "<script>alert(1)</script>";
     const token = await trial.token("admin");
-    for (const path of [`/v1/jobs/${encodeURIComponent(html)}`, `/${encodeURIComponent(html)}`, "/v1/jobs/%zz", `/v1/jobs?${encodeURIComponent(html)}=1`]) {
+    for (const path of [
+      `/v1/jobs/${encodeURIComponent(html)}`,
+      `/${encodeURIComponent(html)}`,
+      "/v1/jobs/%zz",
+      `/v1/jobs?${encodeURIComponent(html)}=1`,
+    ]) {
       const response = await trial.api("GET", path, token);
       expect(response.headers.get("content-type"), path).toMatch(/^application\/json/);
       expect(response.status).toBeGreaterThanOrEqual(400);
@@ -170,7 +236,16 @@ describe("SEC-45: text of others", () => {
 });
 
 describe("SEC-46: a request", () => {
-  const injections = ["' or 1=1 --", "'; drop table audit; --", "\\' or 1=1", "1) union select secret_hash from api_token --", "%", "_", "$1", "null"];
+  const injections = [
+    "' or 1=1 --",
+    "'; drop table audit; --",
+    "\\' or 1=1",
+    "1) union select secret_hash from api_token --",
+    "%",
+    "_",
+    "$1",
+    "null",
+  ];
 
   it.each(injections)("with %j for a name or an id finds nothing, and breaks nothing", async (text) => {
     const token = await trial.token("admin");
@@ -189,7 +264,8 @@ describe("SEC-46: a request", () => {
       ["POST", "/v1/jobs", { kind: "restore", site: "www", checkpoint: text }],
       ["POST", "/v1/jobs", { kind: "replicate", site: "www", nodes: [text] }],
     ];
-    for (const [method, path, body] of asked) expect((await trial.api(method, path, token, body)).status, `${method} ${path}`).toBe(404);
+    for (const [method, path, body] of asked)
+      expect((await trial.api(method, path, token, body)).status, `${method} ${path}`).toBe(404);
     expect(await trial.control.audit.verify()).toBeUndefined();
   });
 
@@ -201,20 +277,24 @@ describe("SEC-46: a request", () => {
     }
   });
 
-  it.each(named.filter(([, route]) => isChange(route)))("%s with JSON that does harm elsewhere is refused, or nothing", async (_, { method, path }) => {
-    const token = await trial.token("admin");
-    const bad = [
-      '{"__proto__":{"role":"admin"}}',
-      '{"constructor":{"prototype":{"role":"admin"}}}',
-      `${"[".repeat(200_000)}${"]".repeat(200_000)}`,
-      `${'{"sites":'.repeat(100_000)}1${"}".repeat(100_000)}`,
-      `{"a":${"9".repeat(400)}}`,
-      '{"unknown":1}',
-      `"${"x".repeat(5 << 20)}"`,
-    ];
-    for (const body of bad) expect((await trial.api(method, pathOf(path), token, body)).status, body.slice(0, 40)).toBe(400);
-    expect(({} as Record<string, unknown>)["role"]).toBeUndefined();
-  });
+  it.each(named.filter(([, route]) => isChange(route)))(
+    "%s with JSON that does harm elsewhere is refused, or nothing",
+    async (_, { method, path }) => {
+      const token = await trial.token("admin");
+      const bad = [
+        '{"__proto__":{"role":"admin"}}',
+        '{"constructor":{"prototype":{"role":"admin"}}}',
+        `${"[".repeat(200_000)}${"]".repeat(200_000)}`,
+        `${'{"sites":'.repeat(100_000)}1${"}".repeat(100_000)}`,
+        `{"a":${"9".repeat(400)}}`,
+        '{"unknown":1}',
+        `"${"x".repeat(5 << 20)}"`,
+      ];
+      for (const body of bad)
+        expect((await trial.api(method, pathOf(path), token, body)).status, body.slice(0, 40)).toBe(400);
+      expect(({} as Record<string, unknown>)["role"]).toBeUndefined();
+    },
+  );
 });
 
 describe("SEC-48: the audit", () => {

@@ -29,11 +29,20 @@ const live = { serial: 40, version: 5, tree: hashA };
 const state: SiteState = { site: "www", lastSerial: 50, live, backup: { serial: 30, version: 4, tree: hashB } };
 
 function made(header: Partial<Header>, commands: readonly Command[] = []): Assignment {
-  const good: Partial<Header> = { site: "www", serial: 51, version: 6, expiresAt: now + day, audience: { group: "web", nodes: ["n1"] } };
+  const good: Partial<Header> = {
+    site: "www",
+    serial: 51,
+    version: 6,
+    expiresAt: now + day,
+    audience: { group: "web", nodes: ["n1"] },
+  };
   return { id: hashB, header: { ...commitHeader, ...good, ...header }, commands: () => commands };
 }
 
-const check = (assignment: Assignment, at = now, node = "n1", seen = state) => () => checkAssignment(assignment, node, seen, permission, at);
+const check =
+  (assignment: Assignment, at = now, node = "n1", seen = state) =>
+  () =>
+    checkAssignment(assignment, node, seen, permission, at);
 const failing = (code: string) => expect.objectContaining({ code }) as Error;
 const types = ["update", "commit", "rollback", "remove"] as const;
 
@@ -67,7 +76,9 @@ it("SEC-20: a serial that nobody can have counted to is refused", () => {
   }
   expect(check(made({ serial: 50 + 2 ** 20 }))).not.toThrow();
   for (const serial of [0, -1, 2 ** 53, 2 ** 63, 1.5]) {
-    expect(() => decodeAssignment(encodeAssignment({ ...commitHeader, serial }, []))).toThrow(failing("DIST_ERR_ASSIGNMENT_FORMAT"));
+    expect(() => decodeAssignment(encodeAssignment({ ...commitHeader, serial }, []))).toThrow(
+      failing("DIST_ERR_ASSIGNMENT_FORMAT"),
+    );
   }
 });
 
@@ -94,11 +105,22 @@ it("SEC-22: sections of two versions do not fit together, in whatever order and 
 
 describe("SEC-33: a command buffer that lies", () => {
   const buffer = Buffer.from(encodeAssignment(fullHeader, everyCommand));
-  const refused = expect.objectContaining({ code: expect.stringMatching(/^DIST_ERR_(ASSIGNMENT_(FORMAT|HASH)|PATH_INVALID)$/) as string }) as Error;
-  const header = (changes: object) => () => decodeAssignment(encodeAssignment({ ...fullHeader, ...changes } as Header, everyCommand));
+  const refused = expect.objectContaining({
+    code: expect.stringMatching(/^DIST_ERR_(ASSIGNMENT_(FORMAT|HASH)|PATH_INVALID)$/) as string,
+  }) as Error;
+  const header = (changes: object) => () =>
+    decodeAssignment(encodeAssignment({ ...fullHeader, ...changes } as Header, everyCommand));
 
   it.each([5, 9, 13])("about the length at byte %i", (at) => {
-    for (const length of [0, 1, buffer.readUInt32BE(at) - 1, buffer.readUInt32BE(at) + 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
+    for (const length of [
+      0,
+      1,
+      buffer.readUInt32BE(at) - 1,
+      buffer.readUInt32BE(at) + 1,
+      2 ** 31 - 1,
+      2 ** 31,
+      2 ** 32 - 1,
+    ]) {
       const lying = Buffer.from(buffer);
       lying.writeUInt32BE(length, at);
       expect(() => decodeAssignment(lying), String(length)).toThrow(refused);
@@ -108,11 +130,20 @@ describe("SEC-33: a command buffer that lies", () => {
   it("about where its parts lie: gaps, overlaps, sums beyond 2^53", () => {
     const [first, second] = fullHeader.parts as [Header["parts"][0], Header["parts"][0]];
     const { data } = fullHeader;
-    for (const offset of [0, 1_299, 1_301, 2 ** 53 - 1, 2 ** 53, -1]) expect(header({ parts: [first, { ...second, offset }] }), String(offset)).toThrow(refused);
+    for (const offset of [0, 1_299, 1_301, 2 ** 53 - 1, 2 ** 53, -1])
+      expect(header({ parts: [first, { ...second, offset }] }), String(offset)).toThrow(refused);
     for (const sizeBytes of [0, 1_499, 2 ** 53 - 1]) expect(header({ data: { ...data, sizeBytes } })).toThrow(refused);
-    for (const pieceBytes of [0, 1, 2 ** 32, 2 ** 53 - 1]) expect(header({ data: { ...data, pieceBytes } })).toThrow(refused);
-    for (const deltaBytes of [0, 2 ** 40, 2 ** 53 - 1]) expect(header({ parts: [{ ...first, deltaBytes }, second] })).toThrow(refused);
-    const huge = { ...first, blocks: [[2 ** 52, true], [2 ** 52, true]] };
+    for (const pieceBytes of [0, 1, 2 ** 32, 2 ** 53 - 1])
+      expect(header({ data: { ...data, pieceBytes } })).toThrow(refused);
+    for (const deltaBytes of [0, 2 ** 40, 2 ** 53 - 1])
+      expect(header({ parts: [{ ...first, deltaBytes }, second] })).toThrow(refused);
+    const huge = {
+      ...first,
+      blocks: [
+        [2 ** 52, true],
+        [2 ** 52, true],
+      ],
+    };
     expect(header({ parts: [huge, second] })).toThrow(refused);
   });
 
@@ -141,7 +172,10 @@ describe("SEC-33: a command buffer that lies", () => {
   it("with a key that nobody knows, or one that would change a prototype", () => {
     for (const key of ["unknown", "__proto__", "constructor"]) {
       expect(header(JSON.parse(`{"${key}":{"site":"x"}}`) as object), key).toThrow(refused);
-      const command = { kind: "x-note", parameters: JSON.parse(`{"${key}":{"a":1}}`) as Record<string, string> } as const;
+      const command = {
+        kind: "x-note",
+        parameters: JSON.parse(`{"${key}":{"a":1}}`) as Record<string, string>,
+      } as const;
       expect(() => decodeAssignment(encodeAssignment(fullHeader, [command])), key).toThrow(refused);
     }
   });
@@ -150,10 +184,14 @@ describe("SEC-33: a command buffer that lies", () => {
 describe("SEC-34: what would be read from beyond the base", () => {
   const engine = recordingHost(rsync).deltas.get("rsync");
   const base = new StrictContent(Buffer.from("0123456789"));
-  const number = (value: number): number[] => (value < 128 ? [value] : [(value % 128) | 128, ...number(Math.floor(value / 128))]);
+  const number = (value: number): number[] =>
+    value < 128 ? [value] : [(value % 128) | 128, ...number(Math.floor(value / 128))];
 
   /** A delta of one segment with these operations: bytes to copy, length of the literal, distance of a jump. */
-  function delta(operations: readonly (readonly [copy: number, literal: number, jump?: number])[], literals = 0): Uint8Array {
+  function delta(
+    operations: readonly (readonly [copy: number, literal: number, jump?: number])[],
+    literals = 0,
+  ): Uint8Array {
     const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
     const streams = [
       operations.flatMap(([copy]) => number(copy)),
@@ -166,23 +204,55 @@ describe("SEC-34: what would be read from beyond the base", () => {
     for (const [index, { length }] of streams.entries()) head.writeUInt32LE(length, 1 + 4 * index);
     return Buffer.concat([head, ...streams.map((bytes) => Buffer.from(bytes))]);
   }
-  const decode = (bytes: Uint8Array, sizeBytes: number) => Buffer.concat([...engine.decode(base, [bytes], sizeBytes)].map((chunk) => Buffer.from(chunk)));
+  const decode = (bytes: Uint8Array, sizeBytes: number) =>
+    Buffer.concat([...engine.decode(base, [bytes], sizeBytes)].map((chunk) => Buffer.from(chunk)));
 
   it("by a delta is refused before it is read", () => {
-    expect(decode(delta([[4, 1, 2], [3, 0]], 1), 8).toString()).toBe("0123A678");
+    expect(
+      decode(
+        delta(
+          [
+            [4, 1, 2],
+            [3, 0],
+          ],
+          1,
+        ),
+        8,
+      ).toString(),
+    ).toBe("0123A678");
     const bad: [Uint8Array, number][] = [
       [delta([[11, 0]]), 11],
       [delta([[2 ** 48, 0]]), 2 ** 48],
-      [delta([[1, 0, 10], [1, 0]]), 2],
-      [delta([[1, 0, -2], [1, 0]]), 2],
-      [delta([[1, 0, 9], [1, 0]]), 2],
+      [
+        delta([
+          [1, 0, 10],
+          [1, 0],
+        ]),
+        2,
+      ],
+      [
+        delta([
+          [1, 0, -2],
+          [1, 0],
+        ]),
+        2,
+      ],
+      [
+        delta([
+          [1, 0, 9],
+          [1, 0],
+        ]),
+        2,
+      ],
       [delta([[1, 1, 0]]), 2],
       [delta([[5, 0]]), 4],
       [delta([[5, 0]]), 6],
       [Buffer.alloc(21, 0xff), 10],
     ];
     for (const [bytes, sizeBytes] of bad) {
-      expect(() => decode(bytes, sizeBytes), Buffer.from(bytes).toString("hex")).toThrow(failing("DIST_ERR_DELTA_DAMAGED"));
+      expect(() => decode(bytes, sizeBytes), Buffer.from(bytes).toString("hex")).toThrow(
+        failing("DIST_ERR_DELTA_DAMAGED"),
+      );
     }
   });
 
@@ -192,7 +262,10 @@ describe("SEC-34: what would be read from beyond the base", () => {
       { type: "symlink", path: "l", target: "d" },
     ];
     for (const from of ["d", "l", "new", "made", "nothing"]) {
-      const commands: Command[] = [fileCommand("made", Buffer.of(1)), { kind: "copy", from, path: "new", mode: 0o644, mtimeMs: 0 }];
+      const commands: Command[] = [
+        fileCommand("made", Buffer.of(1)),
+        { kind: "copy", from, path: "new", mode: 0o644, mtimeMs: 0 },
+      ];
       expect(() => resultOf(tree, commands), from).toThrow(failing("DIST_ERR_ASSIGNMENT_RESULT"));
     }
   });
@@ -216,7 +289,11 @@ describe("SEC-48: a control that somebody took over", () => {
 
   it.each<[string, Partial<Header>, Command]>([
     ["runs nothing that the node does not allow", update, { kind: "x-exec", parameters: { line: "id" } }],
-    ["sends no file larger than the node allows", update, { ...fileCommand("a", Buffer.of()), sizeBytes: 101 } as Command],
+    [
+      "sends no file larger than the node allows",
+      update,
+      { ...fileCommand("a", Buffer.of()), sizeBytes: 101 } as Command,
+    ],
     ["makes no links where the node wants none", update, { kind: "symlink", path: "a", target: "b" }],
     ["makes no names that the node does not want", update, fileCommand("con.txt", Buffer.of())],
     ["takes no more room than it may say", { ...update, diskBytes: 1_001 }, { kind: "remove", path: "a" }],
@@ -260,7 +337,9 @@ describe("SEC-25: a commit", () => {
   });
 
   it("sent twice is carried out once", async () => {
-    expect(await control.prepare(control.notice("update", 1, { commands, data: content }))).toMatchObject({ type: "prepared" });
+    expect(await control.prepare(control.notice("update", 1, { commands, data: content }))).toMatchObject({
+      type: "prepared",
+    });
     const commit = control.notice("commit", 1, { header: { result } });
     const answers = [await control.switch(commit), await control.switch(commit)];
     const [first, second] = answers.map((answer) => ("state" in answer ? answer.state : undefined));

@@ -51,7 +51,11 @@ const commandsWith = (path: string): readonly Command[] => [
   { kind: "attributes", path, mode: 0o644 },
 ];
 
-async function build(disk: Disk, commands: readonly Command[], base?: { directory: string; entries: readonly Entry[] }) {
+async function build(
+  disk: Disk,
+  commands: readonly Command[],
+  base?: { directory: string; entries: readonly Entry[] },
+) {
   const directory = disk === realDisk ? join(temporaryDirectory(), "release") : "/release";
   disk.makeDirectory(directory);
   const work = { site: "s", directory, commands: () => commands, content: () => [Buffer.from("new")] };
@@ -62,7 +66,11 @@ async function build(disk: Disk, commands: readonly Command[], base?: { director
 
 describe("SEC-24: a byte changed on a disk", () => {
   const data = Buffer.from("what control signed, in two pieces".padEnd(1_500, "."));
-  const table = { sizeBytes: 1_500, pieceBytes: 1_024, pieceHashes: Buffer.concat([hashOf(data.subarray(0, 1_024)), hashOf(data.subarray(1_024))]) };
+  const table = {
+    sizeBytes: 1_500,
+    pieceBytes: 1_024,
+    pieceHashes: Buffer.concat([hashOf(data.subarray(0, 1_024)), hashOf(data.subarray(1_024))]),
+  };
 
   it("of control's own data is found out before it is sent", () => {
     const path = join(temporaryDirectory(), "data");
@@ -92,14 +100,31 @@ describe("SEC-26: a path that leads out of the site, or is none", () => {
   const bad = ["../x", "a/../../x", "..", ".", "/etc/passwd", "//x", "a//b", "a/", "", "a\0b", long, "ü".repeat(128)];
   const huge = [`${"a/".repeat(2_100)}a`, `${"d/".repeat(256)}f`, "d/".repeat(10_000), "../".repeat(10_000)];
 
-  it.each([...bad, ...huge].map((path) => [JSON.stringify(path.slice(0, 40)), path]))("like %s is refused as it is read", (_, path) => {
-    for (const command of commandsWith(path)) {
-      const buffer = encodeAssignment(update, [command]);
-      expect(() => decodeAssignment(buffer)).toThrow(expect.objectContaining({ code: "DIST_ERR_PATH_INVALID" }));
-    }
-  });
+  it.each([...bad, ...huge].map((path) => [JSON.stringify(path.slice(0, 40)), path]))(
+    "like %s is refused as it is read",
+    (_, path) => {
+      for (const command of commandsWith(path)) {
+        const buffer = encodeAssignment(update, [command]);
+        expect(() => decodeAssignment(buffer)).toThrow(expect.objectContaining({ code: "DIST_ERR_PATH_INVALID" }));
+      }
+    },
+  );
 
-  const foreign = ["..\\x", "C:\\x", "C:x", "\\\\host\\share", "\\\\?\\C:\\x", "a:b", "CON", "aux.txt", "a/NUL", "a.", "a ", "a\n", "a::$DATA"];
+  const foreign = [
+    "..\\x",
+    "C:\\x",
+    "C:x",
+    "\\\\host\\share",
+    "\\\\?\\C:\\x",
+    "a:b",
+    "CON",
+    "aux.txt",
+    "a/NUL",
+    "a.",
+    "a ",
+    "a\n",
+    "a::$DATA",
+  ];
   it.each(foreign)("like %j is refused where names must be portable, and by Windows", (path) => {
     expect(refusePortable(path)).toBeDefined();
     expect(onWindows.refuse?.(path)).toBeDefined();
@@ -143,7 +168,14 @@ it("SEC-28: a file that somebody gave a second name outside keeps its bytes, mod
   const { mtimeMs } = statSync(outside);
   const entries: Entry[] = ["a", "b", "c"].map((path) => {
     linkSync(outside, join(root, "base", path));
-    return { type: "file", path, mode: 0o640, sizeBytes: 6, mtimeMs: Math.floor(mtimeMs), hash: hexHashOf(Buffer.from("root:x")) };
+    return {
+      type: "file",
+      path,
+      mode: 0o640,
+      sizeBytes: 6,
+      mtimeMs: Math.floor(mtimeMs),
+      hash: hexHashOf(Buffer.from("root:x")),
+    };
   });
   const commands: Command[] = [
     file("a"),
@@ -158,9 +190,16 @@ it("SEC-28: a file that somebody gave a second name outside keeps its bytes, mod
 
 describe("SEC-29: what is more than a file with permissions", () => {
   it.each([0o4755, 0o2755, 0o1777, 0o10644, -1, 0.5, 2 ** 40])("cannot be said: mode %o", (mode) => {
-    const made: Command[] = [file("x", mode), { kind: "directory", path: "x", mode }, { kind: "attributes", path: "x", mode }, { kind: "copy", from: "a", path: "x", mode, mtimeMs: 0 }];
+    const made: Command[] = [
+      file("x", mode),
+      { kind: "directory", path: "x", mode },
+      { kind: "attributes", path: "x", mode },
+      { kind: "copy", from: "a", path: "x", mode, mtimeMs: 0 },
+    ];
     for (const command of made) {
-      expect(() => decodeAssignment(encodeAssignment(update, [command]))).toThrow(expect.objectContaining({ code: "DIST_ERR_ASSIGNMENT_FORMAT" }));
+      expect(() => decodeAssignment(encodeAssignment(update, [command]))).toThrow(
+        expect.objectContaining({ code: "DIST_ERR_ASSIGNMENT_FORMAT" }),
+      );
     }
   });
 
@@ -175,7 +214,12 @@ describe("SEC-29: what is more than a file with permissions", () => {
     writeFileSync(join(staging, "tool"), "#!/bin/sh\n");
     chmodSync(join(staging, "tool"), 0o4755);
     const objects = new ObjectStore(realDisk, join(root, "objects"), "test");
-    const found = scan(realDisk, staging, { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: 0 });
+    const found = scan(realDisk, staging, {
+      selection: createSelection(takeEverything),
+      objects,
+      memory: new Map(),
+      startedAt: 0,
+    });
     expect(found.manifest).toMatchObject([{ type: "file", path: "tool", mode: 0o755 }]);
     expect([...found.passedOver].sort()).toEqual(["pipe", "socket"]);
   });
@@ -233,22 +277,28 @@ describe("SEC-31: a small block that unpacks to very much", () => {
 });
 
 describe("SEC-35: a disk that fails at any operation", () => {
-  it.each(["ENOSPC", "EIO", "EPERM"] as const)("with %s leaves what is live, whole, and takes the next publish", async (fault) => {
-    for (let count = 1, isOver = false; !isOver; count += 1) {
-      const trial = new SiteTrial(emptyDisk());
-      await trial.publish(1, 1, 0);
-      const before = trial.disk.operations;
-      trial.disk.failAt(count, fault);
-      const failed = await trial.publish(2, 3, 1).then(() => false, () => true);
-      isOver = trial.disk.operations - before < count;
-      expect([1, 2], `operation ${count}`).toContain(seen(trial.disk));
-      if (!failed) continue;
-      trial.releases.recover();
-      const live = seen(trial.disk);
-      await trial.publish(3, 10, live);
-      expect(seen(trial.disk), `operation ${count}`).toBe(3);
-    }
-  });
+  it.each(["ENOSPC", "EIO", "EPERM"] as const)(
+    "with %s leaves what is live, whole, and takes the next publish",
+    async (fault) => {
+      for (let count = 1, isOver = false; !isOver; count += 1) {
+        const trial = new SiteTrial(emptyDisk());
+        await trial.publish(1, 1, 0);
+        const before = trial.disk.operations;
+        trial.disk.failAt(count, fault);
+        const failed = await trial.publish(2, 3, 1).then(
+          () => false,
+          () => true,
+        );
+        isOver = trial.disk.operations - before < count;
+        expect([1, 2], `operation ${count}`).toContain(seen(trial.disk));
+        if (!failed) continue;
+        trial.releases.recover();
+        const live = seen(trial.disk);
+        await trial.publish(3, 10, live);
+        expect(seen(trial.disk), `operation ${count}`).toBe(3);
+      }
+    },
+  );
 });
 
 it("SEC-36: a record of the journal that rotted is damage, not its end: nothing goes back unnoticed", async () => {
@@ -261,6 +311,8 @@ it("SEC-36: a record of the journal that rotted is damage, not its end: nothing 
   const at = bytes.indexOf('"serial":3');
   bytes[at + 2] = (bytes[at + 2] ?? 0) ^ 1;
   replaceFile(disk, path, bytes);
-  expect(() => new SiteTrial(disk).releases.recover()).toThrow(expect.objectContaining({ code: "DIST_ERR_JOURNAL_DAMAGED" }));
+  expect(() => new SiteTrial(disk).releases.recover()).toThrow(
+    expect.objectContaining({ code: "DIST_ERR_JOURNAL_DAMAGED" }),
+  );
   expect(seen(disk)).toBe(2);
 });

@@ -38,9 +38,14 @@ async function token(options: { lifeMs?: number; nodeName?: string } = {}): Prom
   return (await trial.control.enrolment.createToken({ uses: 1, lifeMs: minute, by: "test", ...options })).text;
 }
 
-const enrolAs = (text: string, name: string, to = control()) => enrol({ control: to, token: text, name, directory: temporaryDirectory() });
+const enrolAs = (text: string, name: string, to = control()) =>
+  enrol({ control: to, token: text, name, directory: temporaryDirectory() });
 
-async function request(credentials: Credentials, path: string, body?: string): Promise<{ status: number; text: string }> {
+async function request(
+  credentials: Credentials,
+  path: string,
+  body?: string,
+): Promise<{ status: number; text: string }> {
   const client = new LinkClient(credentials);
   onTestFinished(() => client.close());
   const post = body === undefined ? {} : { method: "POST" as const, body: Buffer.from(body) };
@@ -74,7 +79,16 @@ describe("a node that is a member of something else", () => {
       expect((await request(identityOf("a"), path)).status, path).toBe(200);
       expect(await request(identityOf("c"), path), path).not.toMatchObject({ status: 200 });
     }
-    const odd = [`${id}/`, `${id}?x`, id.toUpperCase(), `../${id}`, "..%2f..%2fauthority%2fauthority.pem", "../../authority/authority.pem", "", "%00"];
+    const odd = [
+      `${id}/`,
+      `${id}?x`,
+      id.toUpperCase(),
+      `../${id}`,
+      "..%2f..%2fauthority%2fauthority.pem",
+      "../../authority/authority.pem",
+      "",
+      "%00",
+    ];
     for (const each of odd) {
       for (const prefix of [linkPaths.buffer, linkPaths.key, "/pieces/"]) {
         expect([400, 404], prefix + each).toContain((await request(identityOf("a"), prefix + each)).status);
@@ -101,9 +115,26 @@ describe("a node that is a member of something else", () => {
 
   it("SEC-46: says nothing that control would not understand", async () => {
     const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
-    const bad = ["", "null", "[]", "{", deep, '{"type":"__proto__"}', '{"type":"constructor"}', '{"type":"welcome"}', `{"type":"failed","job":${deep}}`];
+    const bad = [
+      "",
+      "null",
+      "[]",
+      "{",
+      deep,
+      '{"type":"__proto__"}',
+      '{"type":"constructor"}',
+      '{"type":"welcome"}',
+      `{"type":"failed","job":${deep}}`,
+    ];
     const about = (rest: string) => `{"type":"progress","job":"x","doneBytes":1,"totalBytes":1${rest}}`;
-    const odd = [',"__proto__":{"a":1}', ',"doneBytes":-1', ',"doneBytes":"1"', ',"doneBytes":0.5', ',"doneBytes":1e999', ',"unknown":1'].map(about);
+    const odd = [
+      ',"__proto__":{"a":1}',
+      ',"doneBytes":-1',
+      ',"doneBytes":"1"',
+      ',"doneBytes":0.5',
+      ',"doneBytes":1e999',
+      ',"unknown":1',
+    ].map(about);
     for (const body of [...bad, ...odd]) {
       expect(await request(identityOf("a"), linkPaths.report, body), body.slice(0, 80)).toMatchObject({ status: 413 });
     }
@@ -114,7 +145,10 @@ describe("a node that is a member of something else", () => {
 it("SEC-39: a second control on the same data directory does not start", async () => {
   const { directory, data, log } = trial;
   const address = { host: "127.0.0.1", port: 0 };
-  const second = runControl({ directory: data, link: address, api: address, plugins: [], pluginDirectory: directory, log }, realIo);
+  const second = runControl(
+    { directory: data, link: address, api: address, plugins: [], pluginDirectory: directory, log },
+    realIo,
+  );
   await expect(second).rejects.toMatchObject({ code: "DIST_ERR_STORE_LOCKED" });
   expect((await trial.api("GET", "/v1/status", await trial.token("viewer"))).status).toBe(200);
 });
@@ -138,7 +172,9 @@ describe("SEC-40: a join token", () => {
     const heard = new Set<string>();
     for (const guess of guesses) {
       for (const guessed of [id, guess.slice(16)]) {
-        const problem = await enrolAs([form, guessed, guess, pin].join("."), "guess").catch((error: Error) => error.message);
+        const problem = await enrolAs([form, guessed, guess, pin].join("."), "guess").catch(
+          (error: Error) => error.message,
+        );
         heard.add(String(problem));
       }
     }
@@ -163,7 +199,9 @@ describe("SEC-40: a join token", () => {
       told += Buffer.from(await receiveBytes(body, 1 << 16)).toString();
       return { status: 200, body: [] };
     });
-    await expect(enrolAs(text, "victim", { ...rogue, id: "control" })).rejects.toMatchObject({ code: "DIST_ERR_AUTH_PIN" });
+    await expect(enrolAs(text, "victim", { ...rogue, id: "control" })).rejects.toMatchObject({
+      code: "DIST_ERR_AUTH_PIN",
+    });
     expect(told).toBe("");
     const [form, id, secret] = text.split(".");
     const repinned = [form, id, secret, authority.fingerprint].join(".");
@@ -181,16 +219,28 @@ describe("SEC-41: a request to sign", () => {
   it("gets the names that control gives, whatever it asks for, and is no authority", async () => {
     const keys = (await webcrypto.subtle.generateKey(ecdsa, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
     const wanted = [
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: "distributary://control" }, { type: "ip", value: "10.0.0.1" }]),
+      new x509.SubjectAlternativeNameExtension([
+        { type: "url", value: "distributary://control" },
+        { type: "ip", value: "10.0.0.1" },
+      ]),
       new x509.BasicConstraintsExtension(true, 5, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
     ];
-    const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: "CN=admin", keys, signingAlgorithm: ecdsa, extensions: wanted });
+    const csr = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: "CN=admin",
+      keys,
+      signingAlgorithm: ecdsa,
+      extensions: wanted,
+    });
     const { status, text } = await certified(csr.toString("pem"));
     expect(status).toBe(200);
     const { id, certificate } = JSON.parse(text) as EnrolAnswer;
     const given = new X509Certificate(certificate);
-    expect([given.subject, given.subjectAltName, given.ca]).toEqual([`CN=${id}`, `URI:distributary://node/${id}`, false]);
+    expect([given.subject, given.subjectAltName, given.ca]).toEqual([
+      `CN=${id}`,
+      `URI:distributary://node/${id}`,
+      false,
+    ]);
   });
 
   it("with a key of another kind, another's key, or that is none, is refused and uses nothing up", async () => {
@@ -201,7 +251,13 @@ describe("SEC-41: a request to sign", () => {
     const curve = { ...ecdsa, namedCurve: "P-384" };
     const keys = (await webcrypto.subtle.generateKey(curve, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
     const other = await x509.Pkcs10CertificateRequestGenerator.create({ name: "CN=x", keys, signingAlgorithm: curve });
-    for (const bad of [pem(bytes.toString("base64")), other.toString("pem"), pem("AAAA"), "none", `${csr}${"x".repeat(20_000)}`]) {
+    for (const bad of [
+      pem(bytes.toString("base64")),
+      other.toString("pem"),
+      pem("AAAA"),
+      "none",
+      `${csr}${"x".repeat(20_000)}`,
+    ]) {
       expect((await certified(bad, "bad")).status, bad.slice(0, 60)).toBe(400);
     }
     expect(await trial.control.db.selectFrom("node").select("id").where("name", "=", "bad").execute()).toEqual([]);
@@ -211,7 +267,11 @@ describe("SEC-41: a request to sign", () => {
     const identity = identityOf("c");
     const link = new LinkClient(identity);
     onTestFinished(() => link.close());
-    const renewed = await renewIdentity(identity, { http: { serve: () => ({ [Symbol.dispose]() {} }), request: link.request.bind(link) }, control: control(), directory: temporaryDirectory() });
+    const renewed = await renewIdentity(identity, {
+      http: { serve: () => ({ [Symbol.dispose]() {} }), request: link.request.bind(link) },
+      control: control(),
+      directory: temporaryDirectory(),
+    });
     expect(new X509Certificate(renewed.certificate).subjectAltName).toBe(`URI:distributary://node/${identity.id}`);
   });
 });

@@ -74,7 +74,10 @@ async function forge({ signer, issuer, names = [] }: Forged) {
     signingAlgorithm: ecdsa,
     extensions: names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension([...names])],
   });
-  return { key: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(), certificate: `${certificate.toString("pem")}\n` };
+  return {
+    key: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    certificate: `${certificate.toString("pem")}\n`,
+  };
 }
 
 const controlName = { type: "url", value: "distributary://control" } as const;
@@ -104,13 +107,22 @@ describe("SEC-23: a body without end", () => {
       await readEnrolRequest(counted);
       return { status: 200, body: [] };
     });
-    const options = { host, port: control.port, path: "/enrol", method: "POST", ca: authority.certificate, agent: false, servername: "" };
+    const options = {
+      host,
+      port: control.port,
+      path: "/enrol",
+      method: "POST",
+      ca: authority.certificate,
+      agent: false,
+      servername: "",
+    };
     const call = startRequest({ ...options, checkServerIdentity: () => undefined });
     const ended = new Promise<number | undefined>((resolve) => {
       call.once("response", ({ statusCode }) => resolve(statusCode));
       call.once("error", () => resolve(undefined));
     });
-    const write = (): void => void call.write(Buffer.alloc(64 * 1024, 32), (error) => (error == null ? write() : undefined));
+    const write = (): void =>
+      void call.write(Buffer.alloc(64 * 1024, 32), (error) => (error == null ? write() : undefined));
     write();
     expect([413, undefined]).toContain(await ended);
     call.destroy();
@@ -136,19 +148,28 @@ describe("SEC-23: a body without end", () => {
     for (const [title, given] of answers) {
       answer = given;
       const into = new MemoryPieces(Buffer.concat(pieces), 1_024, () => false);
-      await expect(fetch(simIo({ http: node.link }), control, { from: 0, to: 4 }, into, never), title).rejects.toMatchObject(broken);
-      expect([0, 1, 2, 3].filter((index) => into.has(index)), title).toHaveLength(title.startsWith("four") ? 1 : 0);
+      await expect(
+        fetch(simIo({ http: node.link }), control, { from: 0, to: 4 }, into, never),
+        title,
+      ).rejects.toMatchObject(broken);
+      expect(
+        [0, 1, 2, 3].filter((index) => into.has(index)),
+        title,
+      ).toHaveLength(title.startsWith("four") ? 1 : 0);
     }
     expect(made.bytes).toBeLessThan(64 << 20);
   });
 });
 
 describe("SEC-42: a certificate", () => {
-  const call = async (credentials: Credentials, to: { id: string; host: string; port: number }) => clientWith(credentials).request(to, "/who");
+  const call = async (credentials: Credentials, to: { id: string; host: string; port: number }) =>
+    clientWith(credentials).request(to, "/who");
 
   it("that has expired, or that was revoked, is refused", async () => {
     const { authority, control, node, denied } = await setUp();
-    await expect(call(await nodeIdentity(authority, "node-1", -1 / 1_440), control)).rejects.toThrow("CERT_HAS_EXPIRED");
+    await expect(call(await nodeIdentity(authority, "node-1", -1 / 1_440), control)).rejects.toThrow(
+      "CERT_HAS_EXPIRED",
+    );
     denied.add("node-1");
     await expect(node.link.request(control, "/who")).rejects.toMatchObject(refused);
   });
@@ -175,7 +196,10 @@ describe("SEC-42: a certificate", () => {
     ["a name that holds another", [{ type: "url", value: "distributary://node/a, URI:distributary://control" }]],
   ])("of the authority itself with %s names nobody", async (_, names) => {
     const { authority, authorityKey, control, node } = await setUp();
-    const forged = { ...(await forge({ signer: authorityKey, issuer: authority.certificate, names })), authority: authority.certificate };
+    const forged = {
+      ...(await forge({ signer: authorityKey, issuer: authority.certificate, names })),
+      authority: authority.certificate,
+    };
     await expect(call(forged, control)).rejects.toMatchObject(refused);
     const server = await startPeer({ ...forged, id: "control" });
     await expect(node.link.request(server, "/who")).rejects.toMatchObject(refused);
@@ -194,7 +218,8 @@ describe("SEC-42: a certificate", () => {
   it("of a node is not that of control, nor that of another node", async () => {
     const { authority, node } = await setUp();
     const other = await startPeer(await nodeIdentity(authority, "node-2"));
-    for (const id of ["control", "node-3"]) await expect(node.link.request({ ...other, id }, "/who")).rejects.toMatchObject(refused);
+    for (const id of ["control", "node-3"])
+      await expect(node.link.request({ ...other, id }, "/who")).rejects.toMatchObject(refused);
   });
 
   it("is asked for by TLS 1.3 only", async () => {
@@ -207,7 +232,13 @@ describe("SEC-42: a certificate", () => {
 });
 
 describe("SEC-43: an answer that leads elsewhere", () => {
-  it.each(["http://169.254.169.254/latest", "https://localhost/", "file:///etc/passwd", "//other/elsewhere", "/elsewhere"])("to %s is not followed", async (location) => {
+  it.each([
+    "http://169.254.169.254/latest",
+    "https://localhost/",
+    "file:///etc/passwd",
+    "//other/elsewhere",
+    "/elsewhere",
+  ])("to %s is not followed", async (location) => {
     const { authority, control, node } = await setUp();
     let followed = 0;
     control.link.serve("/elsewhere", async () => ({ status: 200, body: [Buffer.from(String((followed += 1)))] }));
@@ -223,7 +254,9 @@ it("SEC-1: noise at the link's port, before and inside of TLS, leaves it answeri
   const { control, node } = await setUp();
   const noise = (isInside: boolean) => {
     const options = { host, port: control.port };
-    const socket = isInside ? connectTls({ ...options, rejectUnauthorized: false, servername: "" }) : connectTcp(options);
+    const socket = isInside
+      ? connectTls({ ...options, rejectUnauthorized: false, servername: "" })
+      : connectTcp(options);
     socket.on("error", () => undefined).resume();
     socket.once(isInside ? "secureConnect" : "connect", () => socket.end(randomBytes(4_096)));
     return new Promise((resolve) => socket.once("close", resolve));

@@ -30,7 +30,10 @@ describe("a control that is given something wrong", () => {
   async function refused(code: string, exitCode: number, ...args: string[]): Promise<string> {
     const before = readTree(deployment.live("a", "www"));
     const result = await deployment.run(...args);
-    expect({ exit: result.code, text: textOf(result) }).toEqual({ exit: exitCode, text: expect.stringContaining(code) as string });
+    expect({ exit: result.code, text: textOf(result) }).toEqual({
+      exit: exitCode,
+      text: expect.stringContaining(code) as string,
+    });
     expect(textOf(result)).not.toMatch(/^\s+at .*:\d+:\d+/m);
     expect(readTree(deployment.live("a", "www"))).toEqual(before);
     return textOf(result);
@@ -88,15 +91,20 @@ describe("a control that is given something wrong", () => {
 
   it("says that a node's own policy does not allow a site", async () => {
     writeTree(deployment.staging("forbidden"), { "index.html": "forbidden" });
-    expect(await refused("0 of 1 nodes are able", 1, "publish", "forbidden")).toContain("its own policy does not allow the site");
+    expect(await refused("0 of 1 nodes are able", 1, "publish", "forbidden")).toContain(
+      "its own policy does not allow the site",
+    );
     expect(existsSync(deployment.site("a", "forbidden"))).toBe(false);
     await goesOn();
   });
 
-  it.each(["repeated-key", "tab", "alias-bomb", "many-at-once", "binary"])("refuses a deployment with %s whole", async (name) => {
-    await refused("DIST_ERR_CONFIG_INVALID", 1, "apply", "--file", join(root, `test/config/bad/${name}.yaml`));
-    await refused("DIST_ERR_CONFIG_INVALID", 1, "control", "--config", join(root, `test/config/bad/${name}.yaml`));
-  });
+  it.each(["repeated-key", "tab", "alias-bomb", "many-at-once", "binary"])(
+    "refuses a deployment with %s whole",
+    async (name) => {
+      await refused("DIST_ERR_CONFIG_INVALID", 1, "apply", "--file", join(root, `test/config/bad/${name}.yaml`));
+      await refused("DIST_ERR_CONFIG_INVALID", 1, "control", "--config", join(root, `test/config/bad/${name}.yaml`));
+    },
+  );
 
   it("refuses a policy that names a provider nobody provides, and takes over nothing of that deployment", async () => {
     const file = join(deployment.directory, "unknown-provider.yaml");
@@ -121,7 +129,15 @@ describe("a control that is given something wrong", () => {
   });
 
   it("keeps its data directory to itself", async () => {
-    const text = await refused("DIST_ERR_STORE_LOCKED", 4, "control", "--config", deployment.config, "--link", `127.0.0.1:${await freePort()}`);
+    const text = await refused(
+      "DIST_ERR_STORE_LOCKED",
+      4,
+      "control",
+      "--config",
+      deployment.config,
+      "--link",
+      `127.0.0.1:${await freePort()}`,
+    );
     expect(text).toContain(`process ${deployment.control?.pid}`);
     await goesOn();
   });
@@ -138,7 +154,8 @@ describe("a control that is given something wrong", () => {
 describe("a node that asks to be let in", () => {
   let deployment: Deployment;
   const token = async (body: object) => (await deployment.api<{ text: string }>("POST", "/v1/join-tokens", body)).text;
-  const agent = (name: string, text: string) => deployment.run("agent", "--config", deployment.config, "--name", name, "--token", text);
+  const agent = (name: string, text: string) =>
+    deployment.run("agent", "--config", deployment.config, "--name", name, "--token", text);
 
   beforeAll(async () => {
     deployment = await Deployment.create({ groups: { web: { nodes: ["a"] } } });
@@ -150,20 +167,39 @@ describe("a node that asks to be let in", () => {
   it.each([
     ["no token", async () => ["DIST_ERR_AUTH_TOKEN", ""], "it does not read"],
     ["something that is no token", async () => ["DIST_ERR_AUTH_TOKEN", "let-me-in"], "it does not read"],
-    ["a token of which the secret was guessed", async () => {
-      const [form, id, , fingerprint] = (await token({ node: "b" })).split(".");
-      return ["DIST_ERR_AUTH_TOKEN", [form, id, "0".repeat(32), fingerprint].join(".")];
-    }, "nobody issued it"],
-    ["a token that expired", async () => ["DIST_ERR_AUTH_TOKEN", await token({ node: "b", life: "1ms" })], "it expired"],
-    ["a token for a name that is taken", async () => ["DIST_ERR_AUTH_TOKEN", await token({ node: "a" })], "'a' already"],
-    ["a token of another authority", async () => {
-      const [form, id, secret] = (await token({ node: "b" })).split(".");
-      return ["DIST_ERR_AUTH_PIN", [form, id, secret, "ab".repeat(32)].join(".")];
-    }, "another authority"],
+    [
+      "a token of which the secret was guessed",
+      async () => {
+        const [form, id, , fingerprint] = (await token({ node: "b" })).split(".");
+        return ["DIST_ERR_AUTH_TOKEN", [form, id, "0".repeat(32), fingerprint].join(".")];
+      },
+      "nobody issued it",
+    ],
+    [
+      "a token that expired",
+      async () => ["DIST_ERR_AUTH_TOKEN", await token({ node: "b", life: "1ms" })],
+      "it expired",
+    ],
+    [
+      "a token for a name that is taken",
+      async () => ["DIST_ERR_AUTH_TOKEN", await token({ node: "a" })],
+      "'a' already",
+    ],
+    [
+      "a token of another authority",
+      async () => {
+        const [form, id, secret] = (await token({ node: "b" })).split(".");
+        return ["DIST_ERR_AUTH_PIN", [form, id, secret, "ab".repeat(32)].join(".")];
+      },
+      "another authority",
+    ],
   ] as const)("is refused with %s", async (_, make, reason) => {
     const [code = "", text = ""] = await make();
     const result = await agent("b", text);
-    expect({ exit: result.code, text: textOf(result) }).toEqual({ exit: code === "DIST_ERR_AUTH_PIN" ? 1 : 3, text: expect.stringContaining(code) as string });
+    expect({ exit: result.code, text: textOf(result) }).toEqual({
+      exit: code === "DIST_ERR_AUTH_PIN" ? 1 : 3,
+      text: expect.stringContaining(code) as string,
+    });
     expect(textOf(result)).toContain(reason);
     expect(existsSync(join(deployment.directory, "agents/b/identity"))).toBe(false);
   });
@@ -173,7 +209,10 @@ describe("a node that asks to be let in", () => {
     const good = deployment.spawn(["agent", "--config", deployment.config, "--name", "b", "--token", text]);
     await good.says("connected to control");
     const second = await agent("c", text);
-    expect({ exit: second.code, text: textOf(second) }).toEqual({ exit: 3, text: expect.stringContaining("it was used before") as string });
+    expect({ exit: second.code, text: textOf(second) }).toEqual({
+      exit: 3,
+      text: expect.stringContaining("it was used before") as string,
+    });
     const nodes = await deployment.api<{ name: string }[]>("GET", "/v1/nodes");
     expect(nodes.map(({ name }) => name)).toEqual(["a", "b"]);
   });
@@ -191,14 +230,20 @@ describe("a command that cannot reach control", () => {
   it("says so, with what to do", async () => {
     await using deployment = await Deployment.create({});
     const result = await deployment.run("status");
-    expect({ exit: result.code, text: textOf(result) }).toEqual({ exit: 4, text: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string });
+    expect({ exit: result.code, text: textOf(result) }).toEqual({
+      exit: 4,
+      text: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string,
+    });
     expect(textOf(result)).toContain("distributary control");
   });
 });
 
 describe("a control that may not read a file", () => {
   it("says which, publishes nothing, and goes on when it may", async () => {
-    await using deployment = await Deployment.create({ groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web" } } });
+    await using deployment = await Deployment.create({
+      groups: { web: { nodes: ["a"] } },
+      sites: { www: { group: "web" } },
+    });
     mixedTree(deployment.staging("www"), "readable");
     const secret = join(deployment.staging("www"), "secret.txt");
     writeFileSync(secret, "nobody may read this\n", { mode: 0o000 });
@@ -207,12 +252,17 @@ describe("a control that may not read a file", () => {
     if (isRoot) spawnSync("chown", ["--recursive", "65534:65534", deployment.directory]);
     const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", process.execPath];
     const args = [main, "control", "--config", deployment.config];
-    const control = deployment.own(isRoot ? new Program("setpriv", [...asNobody, ...args]) : new Program(process.execPath, args));
+    const control = deployment.own(
+      isRoot ? new Program("setpriv", [...asNobody, ...args]) : new Program(process.execPath, args),
+    );
     await control.says("control runs");
     await deployment.run("apply", "--file", deployment.config);
     await deployment.startAgent("a");
     const result = await deployment.run("publish", "www");
-    expect({ code: result.code, text: textOf(result) }).toEqual({ code: 1, text: expect.stringContaining("secret.txt") as string });
+    expect({ code: result.code, text: textOf(result) }).toEqual({
+      code: 1,
+      text: expect.stringContaining("secret.txt") as string,
+    });
     expect(textOf(result)).toContain("DIST_ERR_CONTENT_STAGING");
     expect(existsSync(deployment.live("a", "www"))).toBe(false);
     chmodSync(secret, 0o644);

@@ -25,7 +25,11 @@ describe("a control whose PostgreSQL server stops and comes back", () => {
 
   function stopServer(): void {
     const control = join(dirname(command()[0] ?? ""), "pg_ctl");
-    const { status, stderr } = spawnSync("setpriv", [...owner(), "--", control, "stop", "-D", data, "-m", "fast", "-w"], { encoding: "utf8", cwd: "/" });
+    const { status, stderr } = spawnSync(
+      "setpriv",
+      [...owner(), "--", control, "stop", "-D", data, "-m", "fast", "-w"],
+      { encoding: "utf8", cwd: "/" },
+    );
     expect({ status, stderr }).toMatchObject({ status: 0 });
   }
 
@@ -40,7 +44,11 @@ describe("a control whose PostgreSQL server stops and comes back", () => {
     await client.connect();
     data = (await client.query<{ data_directory: string }>("show data_directory")).rows[0]?.data_directory ?? "";
     await client.end();
-    deployment = await Deployment.create({ databaseUrl: server.url, groups: { web: { nodes: ["a"] } }, sites: { www: { group: "web", policy: { retry: "1s" } } } });
+    deployment = await Deployment.create({
+      databaseUrl: server.url,
+      groups: { web: { nodes: ["a"] } },
+      sites: { www: { group: "web", policy: { retry: "1s" } } },
+    });
     await deployment.startAll("a");
     mixedTree(deployment.staging("www"), "before");
     expect((await deployment.run("publish", "www")).code).toBe(0);

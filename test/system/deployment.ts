@@ -44,7 +44,8 @@ export class Deployment implements AsyncDisposable {
   static async create(declared: Declared): Promise<Deployment> {
     const directory = mkdtempSync(join(tmpdir(), "distributary-system-"));
     const deployment = new Deployment(directory, await freePort(), declared);
-    if (declared.databaseUrl === undefined) cpSync(await emptyDatabase(), join(deployment.data, "database"), { recursive: true });
+    if (declared.databaseUrl === undefined)
+      cpSync(await emptyDatabase(), join(deployment.data, "database"), { recursive: true });
     deployment.declare(declared);
     return deployment;
   }
@@ -118,7 +119,9 @@ export class Deployment implements AsyncDisposable {
   /** Enrols the node if it is new; resolves when it is connected. */
   async startAgent(name: string, ...args: string[]): Promise<Program> {
     const isNew = !this.agents.has(name);
-    const token = isNew ? ["--token", (await this.api<{ text: string }>("POST", "/v1/join-tokens", { node: name })).text] : [];
+    const token = isNew
+      ? ["--token", (await this.api<{ text: string }>("POST", "/v1/join-tokens", { node: name })).text]
+      : [];
     const agent = this.spawn(["agent", "--config", this.config, "--name", name, ...token, ...args]);
     this.agents.set(name, agent);
     await agent.says("connected to control");
@@ -155,7 +158,9 @@ export class Deployment implements AsyncDisposable {
 
   /** Calls the API with the token of the command line; throws what it refuses. */
   async api<Value>(method: string, path: string, body?: object): Promise<Value> {
-    const [address, token] = ["address", "admin-token"].map((name) => readFileSync(join(this.data, name), "utf8").trim());
+    const [address, token] = ["address", "admin-token"].map((name) =>
+      readFileSync(join(this.data, name), "utf8").trim(),
+    );
     const response = await fetch(`${address}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -22,7 +31,9 @@ describe("the examples, run as their comments say", () => {
     cpSync(join(root, "config/examples"), directory, { recursive: true });
     // As if Distributary were installed: a command, and a package that local plugins import.
     mkdirSync(join(directory, "bin"));
-    writeFileSync(join(directory, "bin/distributary"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(directory, "bin/distributary"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, {
+      mode: 0o755,
+    });
     mkdirSync(join(directory, "node_modules"));
     symlinkSync(root, join(directory, "node_modules/distributary"));
   });
@@ -33,7 +44,10 @@ describe("the examples, run as their comments say", () => {
 
   /** A line of a shell in the directory of the examples. */
   function shell(line: string): Program {
-    const program = new Program("/bin/sh", ["-c", `exec ${line}`], { cwd: directory, env: { PATH: `${directory}/bin:${process.env["PATH"]}` } });
+    const program = new Program("/bin/sh", ["-c", `exec ${line}`], {
+      cwd: directory,
+      env: { PATH: `${directory}/bin:${process.env["PATH"]}` },
+    });
     programs.push(program);
     return program;
   }
@@ -57,7 +71,9 @@ describe("the examples, run as their comments say", () => {
       const command = shell(line);
       const code = await command.ended;
       // A site with `commit: manual` waits after its publish.
-      const waits = rest.some((other) => other.includes("commit") && line.includes(`publish ${/commit +(\S+)/.exec(other)?.[1]}`));
+      const waits = rest.some(
+        (other) => other.includes("commit") && line.includes(`publish ${/commit +(\S+)/.exec(other)?.[1]}`),
+      );
       expect({ line, code, text: command.output + command.errors }).toMatchObject({ code: waits ? 5 : 0 });
     }
     for (const [site, members] of Object.entries(sites)) {
@@ -65,7 +81,8 @@ describe("the examples, run as their comments say", () => {
       expect(trees.every((tree) => "index.html" in tree)).toBe(true);
       for (const tree of trees) expect(tree).toEqual(trees[0]);
     }
-    if (name === "one-site") expect(readTree(join(directory, ".distributary/nodes/a/blog/live"))).not.toHaveProperty("second-post.draft.html");
+    if (name === "one-site")
+      expect(readTree(join(directory, ".distributary/nodes/a/blog/live"))).not.toHaveProperty("second-post.draft.html");
     if (name === "local-plugin") await running.says("BLOG IS LIVE, VERSION 1!!!");
   });
 });

@@ -60,7 +60,12 @@ export class FakeControl implements AsyncDisposable {
     link.serve(linkPaths.enrol, async ({ body }) => {
       const { csr } = await readEnrolRequest(body);
       const { certificate, signingKey } = authority;
-      return jsonAnswer({ id: this.node, certificate: await authority.issue(csr, { id: this.node }), authority: certificate, signingKey });
+      return jsonAnswer({
+        id: this.node,
+        certificate: await authority.issue(csr, { id: this.node }),
+        authority: certificate,
+        signingKey,
+      });
     });
     link.serve(linkPaths.stream, async ({ signal }) => ({ status: 200, body: this.#stream(signal) }));
     link.serve(linkPaths.report, async ({ body }) => {
@@ -69,7 +74,11 @@ export class FakeControl implements AsyncDisposable {
     });
     link.serve("/pieces/", async ({ path }) => {
       const bytes = this.#served.get(path.split("/")[2] ?? "") ?? new Uint8Array();
-      return { status: 200, headers: { "content-length": String(bytes.length), "distributary-pieces": "1" }, body: [bytes] };
+      return {
+        status: 200,
+        headers: { "content-length": String(bytes.length), "distributary-pieces": "1" },
+        body: [bytes],
+      };
     });
   }
 
@@ -80,7 +89,12 @@ export class FakeControl implements AsyncDisposable {
     const link = await createLink(await authority.controlIdentity(), { host: "127.0.0.1", port: 0 });
     const control = new FakeControl(directory, authority, link);
     const token = formatJoinToken({ id: "0".repeat(16), secret: "0".repeat(32), fingerprint: authority.fingerprint });
-    const options = { name: "a", directory: join(directory, "agent"), control: { host: "127.0.0.1", port: link.port }, labels: {} };
+    const options = {
+      name: "a",
+      directory: join(directory, "agent"),
+      control: { host: "127.0.0.1", port: link.port },
+      labels: {},
+    };
     control.#agent = runAgent(
       { ...options, token, policyFile, plugins: [], pluginDirectory: directory, log: silent },
       realIo,
@@ -138,13 +152,23 @@ export class FakeControl implements AsyncDisposable {
       parts: data === undefined ? [] : [wholePart(data.length)],
       ...changes.header,
     };
-    const buffer = encodeAssignment(header.result === "" ? { ...header, result: treeHash(resultOf(base, commands)) } : header, commands);
+    const buffer = encodeAssignment(
+      header.result === "" ? { ...header, result: treeHash(resultOf(base, commands)) } : header,
+      commands,
+    );
     const sealed = sealAssignment(buffer, changes.sign ?? ((bytes) => this.authority.sign(bytes)));
     const id = hexHashOf(buffer);
     if (data !== undefined) this.#served.set(id, changes.served ?? data);
     changes.damage?.(sealed);
     const { site, serial } = header;
-    return { id, site, serial, sizeBytes: sealed.length, sealed: Buffer.from(sealed).toString("base64"), transports: ["http"] };
+    return {
+      id,
+      site,
+      serial,
+      sizeBytes: sealed.length,
+      sealed: Buffer.from(sealed).toString("base64"),
+      transports: ["http"],
+    };
   }
 
   prepare(...sections: readonly AssignmentNotice[]): Promise<FromNode> {
@@ -165,10 +189,27 @@ export class FakeControl implements AsyncDisposable {
 }
 
 function wholePart(length: number): Header["parts"][number] {
-  return { offset: 0, engine: "whole", base: [], sizeBytes: length, deltaBytes: length, compressor: "none", cipher: "none", blocks: [[length, false]] };
+  return {
+    offset: 0,
+    engine: "whole",
+    base: [],
+    sizeBytes: length,
+    deltaBytes: length,
+    compressor: "none",
+    cipher: "none",
+    blocks: [[length, false]],
+  };
 }
 
 /** The command for a file with this content. */
 export function fileCommand(path: string, content: Uint8Array): Command {
-  return { kind: "file", path, mode: 0o644, mtimeMs: 1_700_000_000_000, sizeBytes: content.length, hash: hexHashOf(content), part: 0 };
+  return {
+    kind: "file",
+    path,
+    mode: 0o644,
+    mtimeMs: 1_700_000_000_000,
+    sizeBytes: content.length,
+    hash: hexHashOf(content),
+    part: 0,
+  };
 }

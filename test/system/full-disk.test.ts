@@ -7,7 +7,9 @@ import { mixedTree, noise, readTree, writeTree } from "./tree.ts";
 
 function mountSmall(path: string, megabytes: number): void {
   mkdirSync(path, { recursive: true });
-  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path], { encoding: "utf8" });
+  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`this test mounts a small file system and must be run as root: ${stderr}`);
 }
 
@@ -24,7 +26,10 @@ async function refusesWhatIsTooLarge(deployment: Deployment, reason: string): Pr
   const before = readTree(deployment.live("a", "www"));
   writeTree(deployment.staging("www"), large);
   const result = await deployment.run("publish", "www");
-  expect({ code: result.code, text: result.output + result.errors }).toEqual({ code: 1, text: expect.stringContaining(reason) as string });
+  expect({ code: result.code, text: result.output + result.errors }).toEqual({
+    code: 1,
+    text: expect.stringContaining(reason) as string,
+  });
   expect(readTree(deployment.live("a", "www"))).toEqual(before);
   rmSync(join(deployment.staging("www"), "film.mp4"));
   writeTree(deployment.staging("www"), { "index.html": `after ${reason}\n` });

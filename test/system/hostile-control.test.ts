@@ -20,17 +20,35 @@ const text = Buffer.from("what was signed\n");
 /** A bad update: the error the node must answer with, and what is wrong with it. */
 const badUpdates: Record<string, [code: string, changes: Changes]> = {
   "signed by somebody else": ["DIST_ERR_ASSIGNMENT_SIGNATURE", { sign: (bytes) => sign(null, bytes, other) }],
-  "of which one bit was changed": ["DIST_ERR_ASSIGNMENT_SIGNATURE", { damage: (sealed) => void (sealed[60] = (sealed[60] ?? 0) ^ 1) }],
-  "of which the signature was changed": ["DIST_ERR_ASSIGNMENT_SIGNATURE", { damage: (sealed) => void (sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1) }],
-  "meant for another node": ["DIST_ERR_ASSIGNMENT_AUDIENCE", { header: { audience: { group: "web", nodes: ["somebody-else"] } } }],
+  "of which one bit was changed": [
+    "DIST_ERR_ASSIGNMENT_SIGNATURE",
+    { damage: (sealed) => void (sealed[60] = (sealed[60] ?? 0) ^ 1) },
+  ],
+  "of which the signature was changed": [
+    "DIST_ERR_ASSIGNMENT_SIGNATURE",
+    { damage: (sealed) => void (sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1) },
+  ],
+  "meant for another node": [
+    "DIST_ERR_ASSIGNMENT_AUDIENCE",
+    { header: { audience: { group: "web", nodes: ["somebody-else"] } } },
+  ],
   "that expired": ["DIST_ERR_ASSIGNMENT_EXPIRED", { header: { expiresAt: Date.now() - 1 } }],
   "with a serial that was used before": ["DIST_ERR_ASSIGNMENT_SERIAL", { header: { serial: 1 } }],
   "with a serial nobody can have counted to": ["DIST_ERR_ASSIGNMENT_SERIAL", { header: { serial: 2 ** 53 - 1 } }],
   "from a base this node never had": ["DIST_ERR_ASSIGNMENT_BASE", { header: { base: somewhere } }],
   "with another result than its commands make": ["DIST_ERR_ASSIGNMENT_RESULT", { header: { result: somewhere } }],
-  "that removes what is not there": ["DIST_ERR_ASSIGNMENT_RESULT", { commands: [{ kind: "remove", path: "nothing" }], header: { result: somewhere } }],
-  "that leaves the site": ["DIST_ERR_PATH_INVALID", { commands: [directory("../outside")], header: { result: somewhere } }],
-  "with an absolute path": ["DIST_ERR_PATH_INVALID", { commands: [directory("/outside")], header: { result: somewhere } }],
+  "that removes what is not there": [
+    "DIST_ERR_ASSIGNMENT_RESULT",
+    { commands: [{ kind: "remove", path: "nothing" }], header: { result: somewhere } },
+  ],
+  "that leaves the site": [
+    "DIST_ERR_PATH_INVALID",
+    { commands: [directory("../outside")], header: { result: somewhere } },
+  ],
+  "with an absolute path": [
+    "DIST_ERR_PATH_INVALID",
+    { commands: [directory("/outside")], header: { result: somewhere } },
+  ],
   "that writes through a link": [
     "DIST_ERR_CONTENT_MANIFEST",
     {
@@ -52,7 +70,10 @@ const badUpdates: Record<string, [code: string, changes: Changes]> = {
     { commands: [{ kind: "x-format", parameters: { drive: "c" } }] },
   ],
   "larger than this node allows": ["DIST_ERR_POLICY_REFUSED", { header: { diskBytes: 2 ** 31 } }],
-  "of more entries than this node allows": ["DIST_ERR_POLICY_REFUSED", { commands: Array.from({ length: 101 }, (_, index) => directory(`d${String(index).padStart(3, "0")}`)) }],
+  "of more entries than this node allows": [
+    "DIST_ERR_POLICY_REFUSED",
+    { commands: Array.from({ length: 101 }, (_, index) => directory(`d${String(index).padStart(3, "0")}`)) },
+  ],
   "with a file larger than this node allows": [
     "DIST_ERR_POLICY_REFUSED",
     { commands: [{ ...fileCommand("large", text), sizeBytes: 2 ** 30 } as Command], data: text },
@@ -79,9 +100,16 @@ describe("a node whose control is not to be trusted, or somebody speaks for it",
   async function goesOn(): Promise<void> {
     version += 1;
     const content = Buffer.from(`version ${version}\n`);
-    expect(await control.prepare(control.notice("update", version, { commands: [fileCommand("index.txt", content)], data: content }))).toMatchObject({ type: "prepared" });
+    expect(
+      await control.prepare(
+        control.notice("update", version, { commands: [fileCommand("index.txt", content)], data: content }),
+      ),
+    ).toMatchObject({ type: "prepared" });
     const result = treeHash(resultOf([], [fileCommand("index.txt", content)]));
-    expect(await control.switch(control.notice("commit", version, { header: { result } }))).toMatchObject({ type: "switched", state: { live: { version } } });
+    expect(await control.switch(control.notice("commit", version, { header: { result } }))).toMatchObject({
+      type: "switched",
+      state: { live: { version } },
+    });
     expect(Object.keys(live())).toEqual(["index.txt"]);
   }
 
@@ -106,10 +134,13 @@ describe("a node whose control is not to be trusted, or somebody speaks for it",
     rmSync(root, { recursive: true });
   });
 
-  it.each(Object.entries(badUpdates))("refuses an update %s, and takes the next good one", async (title, [code, changes]) => {
-    const soon = title.includes("on its way") ? { header: { expiresAt: Date.now() + 1_000 } } : {};
-    await refused(code, control.prepare(control.notice("update", version + 1, { ...changes, ...soon })));
-  });
+  it.each(Object.entries(badUpdates))(
+    "refuses an update %s, and takes the next good one",
+    async (title, [code, changes]) => {
+      const soon = title.includes("on its way") ? { header: { expiresAt: Date.now() + 1_000 } } : {};
+      await refused(code, control.prepare(control.notice("update", version + 1, { ...changes, ...soon })));
+    },
+  );
 
   it("refuses an update under the name of another", async () => {
     const notice = control.notice("update", version + 1, { commands: [directory("a")] });
@@ -123,16 +154,25 @@ describe("a node whose control is not to be trusted, or somebody speaks for it",
 
   it("refuses sections that do not belong together", async () => {
     const section = (index: number, path: string): AssignmentNotice =>
-      control.notice("update", version + 1, { commands: [directory(path)], header: { section: [index, 2], result: somewhere } });
+      control.notice("update", version + 1, {
+        commands: [directory(path)],
+        header: { section: [index, 2], result: somewhere },
+      });
     await refused("DIST_ERR_ASSIGNMENT_FORMAT", control.prepare(section(1, "a"), section(2, "b")));
   });
 
   it("refuses to go live with what it has not prepared", async () => {
-    await refused("DIST_ERR_ASSIGNMENT_BASE", control.switch(control.notice("commit", version + 1, { header: { result: somewhere } })));
+    await refused(
+      "DIST_ERR_ASSIGNMENT_BASE",
+      control.switch(control.notice("commit", version + 1, { header: { result: somewhere } })),
+    );
   });
 
   it("refuses a commit that is an update", async () => {
-    await refused("DIST_ERR_ASSIGNMENT_FORMAT", control.switch(control.notice("update", version + 1, { commands: [directory("a")] })));
+    await refused(
+      "DIST_ERR_ASSIGNMENT_FORMAT",
+      control.switch(control.notice("update", version + 1, { commands: [directory("a")] })),
+    );
   });
 
   it("refuses an old removal that is sent again", async () => {
@@ -141,10 +181,12 @@ describe("a node whose control is not to be trusted, or somebody speaks for it",
   });
 
   it("does nothing at a commit that is sent again", async () => {
-    const { tree } = await control.prepare(control.notice("update", version + 1, { commands: [directory("a")] })).then((answer) => {
-      if (answer.type !== "prepared" || answer.state.prepared === undefined) throw new Error(JSON.stringify(answer));
-      return answer.state.prepared;
-    });
+    const { tree } = await control
+      .prepare(control.notice("update", version + 1, { commands: [directory("a")] }))
+      .then((answer) => {
+        if (answer.type !== "prepared" || answer.state.prepared === undefined) throw new Error(JSON.stringify(answer));
+        return answer.state.prepared;
+      });
     version += 1;
     const commit = control.notice("commit", version, { header: { result: tree } });
     const [first, second] = [await control.switch(commit), await control.switch(commit)];

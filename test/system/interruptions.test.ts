@@ -17,7 +17,8 @@ interface Job {
 
 describe("an agent that is killed in the middle of a transfer", () => {
   let deployment: Deployment;
-  const asked = (agent: Program) => agent.log.filter(({ msg }) => msg === "asked for a piece").map(({ piece }) => Number(piece));
+  const asked = (agent: Program) =>
+    agent.log.filter(({ msg }) => msg === "asked for a piece").map(({ piece }) => Number(piece));
 
   beforeAll(async () => {
     deployment = await Deployment.create({
@@ -49,30 +50,41 @@ describe("control that is killed during a publish", () => {
   let deployment: Deployment;
 
   beforeAll(async () => {
-    deployment = await Deployment.create({ plugins: [halt], groups: { web: { nodes: ["a", "b"] } }, sites: { www: { group: "web" } } });
+    deployment = await Deployment.create({
+      plugins: [halt],
+      groups: { web: { nodes: ["a", "b"] } },
+      sites: { www: { group: "web" } },
+    });
     await deployment.startAll("a", "b");
   });
   afterAll(() => deployment[Symbol.asyncDispose]());
 
   const moments = ["jobPlanned", "jobPrepared", "beforeSwitch", "groupSwitched"];
-  it.each(moments)("finishes the job after its restart when it was killed at %s, once and for every node", async (at) => {
-    await deployment.control?.kill("SIGKILL");
-    deployment.declare({ plugins: [{ use: halt, options: { at } }] });
-    const control = await deployment.startControl();
-    mixedTree(deployment.staging("www"), at);
-    const watching = deployment.run("publish", "www");
-    await control.says("halted", { moment: at });
-    const [{ id } = { id: "" }] = await deployment.api<Job[]>("GET", "/v1/jobs?limit=1");
-    await control.kill("SIGKILL");
-    expect(await watching).toMatchObject(at === "groupSwitched" ? {} : { code: 4, errors: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string });
-    deployment.declare({ plugins: [halt] });
-    const again = await deployment.startControl();
-    if (at !== "groupSwitched") await again.says("job ended", { job: id });
-    const job = await deployment.api<Job>("GET", `/v1/jobs/${id}`);
-    expect(job).toMatchObject({ state: "done", version: moments.indexOf(at) + 1 });
-    const staged = readTree(deployment.staging("www"));
-    for (const node of ["a", "b"]) expect(readTree(deployment.live(node, "www"))).toEqual(staged);
-  });
+  it.each(moments)(
+    "finishes the job after its restart when it was killed at %s, once and for every node",
+    async (at) => {
+      await deployment.control?.kill("SIGKILL");
+      deployment.declare({ plugins: [{ use: halt, options: { at } }] });
+      const control = await deployment.startControl();
+      mixedTree(deployment.staging("www"), at);
+      const watching = deployment.run("publish", "www");
+      await control.says("halted", { moment: at });
+      const [{ id } = { id: "" }] = await deployment.api<Job[]>("GET", "/v1/jobs?limit=1");
+      await control.kill("SIGKILL");
+      expect(await watching).toMatchObject(
+        at === "groupSwitched"
+          ? {}
+          : { code: 4, errors: expect.stringContaining("DIST_ERR_API_UNREACHABLE") as string },
+      );
+      deployment.declare({ plugins: [halt] });
+      const again = await deployment.startControl();
+      if (at !== "groupSwitched") await again.says("job ended", { job: id });
+      const job = await deployment.api<Job>("GET", `/v1/jobs/${id}`);
+      expect(job).toMatchObject({ state: "done", version: moments.indexOf(at) + 1 });
+      const staged = readTree(deployment.staging("www"));
+      for (const node of ["a", "b"]) expect(readTree(deployment.live(node, "www"))).toEqual(staged);
+    },
+  );
 
   it("leaves no job behind and gives no serial twice", async () => {
     const jobs = await deployment.api<Job[]>("GET", "/v1/jobs");
@@ -108,7 +120,10 @@ describe("nodes that come and go", () => {
     await deployment.control?.says("passed", { moment: "afterSwitch" });
     isCurrent("a");
     await deployment.startAgent("b");
-    expect(await committed).toMatchObject({ code: 0, output: expect.stringContaining("2 of 2 nodes switched") as string });
+    expect(await committed).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("2 of 2 nodes switched") as string,
+    });
     isCurrent("b");
   });
 
@@ -122,7 +137,10 @@ describe("nodes that come and go", () => {
     await deployment.agent("c").kill("SIGKILL");
     await deployment.control?.says("node disconnected");
     writeTree(deployment.staging("www"), { "index.html": "<h1>two</h1>" });
-    expect(await deployment.run("publish", "www")).toMatchObject({ code: 0, output: expect.stringContaining("2 of 3") as string });
+    expect(await deployment.run("publish", "www")).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("2 of 3") as string,
+    });
     isCurrent("a");
     isCurrent("b");
     await deployment.startAgent("c");

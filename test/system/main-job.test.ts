@@ -29,7 +29,9 @@ describe("the main job, from publish to remove, on two nodes", () => {
     for (const name of nodes) {
       const { code, output } = await deployment.run("token", name);
       expect(code).toBe(0);
-      const agent = deployment.spawn(["agent", "--config", deployment.config, "--name", name], { env: { DISTRIBUTARY_JOIN_TOKEN: output.trim() } });
+      const agent = deployment.spawn(["agent", "--config", deployment.config, "--name", name], {
+        env: { DISTRIBUTARY_JOIN_TOKEN: output.trim() },
+      });
       deployment.agents.set(name, agent);
       await agent.says("connected to control");
     }
@@ -41,7 +43,11 @@ describe("the main job, from publish to remove, on two nodes", () => {
   });
 
   it("shows what a publish would do without doing it", async () => {
-    const plan = await deployment.json<{ summary: { added: number }; travelBytes: number }>("publish", "www", "--dry-run");
+    const plan = await deployment.json<{ summary: { added: number }; travelBytes: number }>(
+      "publish",
+      "www",
+      "--dry-run",
+    );
     expect(plan.summary.added).toBe(Object.keys(staged()).length);
     expect(plan.travelBytes).toBeGreaterThan(300_000);
     expect(existsSync(deployment.live("a", "www"))).toBe(false);
@@ -101,7 +107,10 @@ describe("the main job, from publish to remove, on two nodes", () => {
 
   it("prepares without going live, until somebody says commit", async () => {
     const { code, output } = await deployment.run("publish", "www", "--hold");
-    expect({ code, output }).toMatchObject({ code: 5, output: expect.stringContaining("distributary commit") as string });
+    expect({ code, output }).toMatchObject({
+      code: 5,
+      output: expect.stringContaining("distributary commit") as string,
+    });
     expect(live()).toEqual([first, first]);
     expect((await deployment.run("commit", "www")).code).toBe(0);
     expect(live()).toEqual([staged(), staged()]);
@@ -121,9 +130,18 @@ describe("the main job, from publish to remove, on two nodes", () => {
 
   it("tells all of it afterwards", async () => {
     const jobs = await deployment.json<{ kind: string; state: string }[]>("jobs");
-    expect(jobs.map(({ kind }) => kind).reverse()).toEqual(
-      ["publish", "publish", "publish", "rollback", "checkpoint", "publish", "restore", "publish", "remove", "publish"],
-    );
+    expect(jobs.map(({ kind }) => kind).reverse()).toEqual([
+      "publish",
+      "publish",
+      "publish",
+      "rollback",
+      "checkpoint",
+      "publish",
+      "restore",
+      "publish",
+      "remove",
+      "publish",
+    ]);
     expect(jobs.every(({ state }) => state === "done")).toBe(true);
     const found = await deployment.json<{ sites: object[] }>("status");
     expect(found.sites).toMatchObject([{ site: "www", nodes: 2, current: 2 }]);

@@ -31,7 +31,11 @@ export class Program implements AsyncDisposable {
 
   constructor(file: string, args: readonly string[], { cwd = root, env = {} }: ProgramOptions = {}) {
     const clean = Object.entries(process.env).filter(([name]) => !name.startsWith("DISTRIBUTARY_"));
-    this.#child = spawn(file, args, { cwd, env: { ...Object.fromEntries(clean), ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(file, args, {
+      cwd,
+      env: { ...Object.fromEntries(clean), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#child.stdout?.on("data", (bytes: Buffer) => (this.output += bytes.toString()));
     if (this.#child.stderr !== null) createInterface(this.#child.stderr).on("line", (line) => this.#take(line));
     const { promise, resolve, reject } = Promise.withResolvers<number | null>();
@@ -65,7 +69,8 @@ export class Program implements AsyncDisposable {
 
   /** The next entry with this text and these fields; the one after will be looked for behind it. Rejects if the program ends before. */
   async says(msg: string, fields: Readonly<Record<string, unknown>> = {}): Promise<LogEntry> {
-    const fits = (entry: LogEntry) => entry.msg.includes(msg) && Object.entries(fields).every(([name, value]) => entry[name] === value);
+    const fits = (entry: LogEntry) =>
+      entry.msg.includes(msg) && Object.entries(fields).every(([name, value]) => entry[name] === value);
     for (;;) {
       const index = this.log.findIndex((entry, at) => at >= this.#seen && fits(entry));
       const entry = this.log[index];
@@ -73,7 +78,8 @@ export class Program implements AsyncDisposable {
         this.#seen = index + 1;
         return entry;
       }
-      if (this.#isOver) throw new Error(`the program ended and never said '${msg}' ${JSON.stringify(fields)}:\n${this.errors}`);
+      if (this.#isOver)
+        throw new Error(`the program ended and never said '${msg}' ${JSON.stringify(fields)}:\n${this.errors}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
       await promise;

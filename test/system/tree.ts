@@ -1,5 +1,16 @@
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** What to write: text or bytes of a file; null for a directory, `{ link }` for a symbolic link. */
@@ -15,8 +26,7 @@ export function writeTree(directory: string, files: Files): void {
     else if (typeof content === "object" && "link" in content) {
       rmSync(path, { force: true });
       symlinkSync(content.link, path);
-    }
-    else writeFileSync(path, content);
+    } else writeFileSync(path, content);
   }
 }
 
@@ -42,7 +52,9 @@ function walk(directory: string, prefix: string, found: Record<string, string>):
 
 /** The same bytes at every run, that no compressor makes smaller. */
 export function noise(sizeBytes: number, seed: string): Uint8Array {
-  const blocks = Array.from({ length: Math.ceil(sizeBytes / 64) }, (_, index) => createHash("sha512").update(`${seed} ${index}`).digest());
+  const blocks = Array.from({ length: Math.ceil(sizeBytes / 64) }, (_, index) =>
+    createHash("sha512").update(`${seed} ${index}`).digest(),
+  );
   return Buffer.concat(blocks).subarray(0, sizeBytes);
 }
 

@@ -1,4 +1,14 @@
-import { appendFileSync, cpSync, existsSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { failure } from "distributary/sdk";
@@ -47,7 +57,12 @@ export function editContent(staging: string): Edits {
   if (removed !== undefined) unlinkSync(join(staging, removed));
   if (renamed !== undefined) renameSync(join(staging, renamed), join(staging, `${renamed}.renamed`));
   writeFileSync(join(staging, "news.html"), "<h1>News</h1>\n");
-  return { changed: changed.length, added: 1, removed: removed === undefined ? 0 : 1, renamed: renamed === undefined ? 0 : 1 };
+  return {
+    changed: changed.length,
+    added: 1,
+    removed: removed === undefined ? 0 : 1,
+    renamed: renamed === undefined ? 0 : 1,
+  };
 }
 
 /** One hash over the names and contents of all files below a directory, and how many there are. */

@@ -92,15 +92,27 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Polls until there is something; throws DIST_ERR_DEMO_PROCESS with the end of its log if the process ends before, or takes too long. */
-  async #until<Value>(name: string, signal: AbortSignal, look: () => Value | undefined | Promise<Value | undefined>): Promise<Value> {
+  async #until<Value>(
+    name: string,
+    signal: AbortSignal,
+    look: () => Value | undefined | Promise<Value | undefined>,
+  ): Promise<Value> {
     const deadline = performance.now() + startMs;
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
       const { exitCode = 0 } = this.#children.get(name) ?? {};
       if (exitCode !== null || performance.now() > deadline) {
-        const log = readFileSync(join(this.directory, `${name}.log`), "utf8").trim().split("\n").slice(-5).join("\n");
-        throw failure("DIST_ERR_DEMO_PROCESS", { name, problem: exitCode === null ? "did not start in time" : "ended", log });
+        const log = readFileSync(join(this.directory, `${name}.log`), "utf8")
+          .trim()
+          .split("\n")
+          .slice(-5)
+          .join("\n");
+        throw failure("DIST_ERR_DEMO_PROCESS", {
+          name,
+          problem: exitCode === null ? "did not start in time" : "ended",
+          log,
+        });
       }
       await sleep(pollMs, undefined, { signal });
     }
@@ -108,7 +120,9 @@ export class Fleet implements AsyncDisposable {
 
   /** Stops everything that still runs: asks first, then kills. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = [...this.#children.values()].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const running = [...this.#children.values()].filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    );
     const ended = running.map((child) => new Promise((resolve) => child.once("exit", resolve)));
     for (const child of running) child.kill("SIGTERM");
     const timer = setTimeout(() => {

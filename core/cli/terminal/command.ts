@@ -39,11 +39,7 @@ export function defineCommand<const Options extends ObjectSchema>(command: Comma
 }
 
 /** The option of every command that can answer in JSON; `--json` also makes errors JSON. */
-export const jsonOption = {
-  type: "boolean",
-  default: false,
-  description: "Answers in JSON, for scripts.",
-} as const;
+export const jsonOption = { type: "boolean", default: false, description: "Answers in JSON, for scripts." } as const;
 
 /** The option of every command that reads a configuration. */
 export const configOption = {

@@ -40,15 +40,26 @@ export const declarationRoutes = [
       },
     },
     async answer({ control, body, caller }) {
-      const sites = Object.entries(body.sites).map(([name, { ownPolicy, ...site }]) => [name, { ...site, policy: ownPolicy ?? site.policy }]);
+      const sites = Object.entries(body.sites).map(([name, { ownPolicy, ...site }]) => [
+        name,
+        { ...site, policy: ownPolicy ?? site.policy },
+      ]);
       const declaration = { ...body, sites: Object.fromEntries(sites) } as Declaration;
-      for (const name of [...Object.keys(body.groups), ...Object.keys(body.sites), ...Object.keys(body.policies)]) checkName(name);
+      for (const name of [...Object.keys(body.groups), ...Object.keys(body.sites), ...Object.keys(body.policies)])
+        checkName(name);
       for (const [name, policy] of Object.entries(body.policies)) checkPolicy(`policies.${name}`, policy);
-      for (const [name, { ownPolicy }] of Object.entries(body.sites)) if (ownPolicy !== undefined) checkPolicy(`sites.${name}.policy`, ownPolicy);
+      for (const [name, { ownPolicy }] of Object.entries(body.sites))
+        if (ownPolicy !== undefined) checkPolicy(`sites.${name}.policy`, ownPolicy);
       control.checkProviders(declaration);
       await control.audit.record(caller.name, "declaration.put", "declaration", body);
       await control.catalog.apply(declaration);
-      return { applied: { groups: Object.keys(body.groups), sites: Object.keys(body.sites), policies: Object.keys(body.policies) } };
+      return {
+        applied: {
+          groups: Object.keys(body.groups),
+          sites: Object.keys(body.sites),
+          policies: Object.keys(body.policies),
+        },
+      };
     },
   }),
 ];
@@ -63,5 +74,6 @@ function checkPolicy(where: string, policy: Policy): void {
 const isName = compileSchema({ type: "string", format: "name" });
 
 function checkName(name: string): void {
-  if (!isName(name).ok) throw failure("DIST_ERR_API_REQUEST", { problem: `'${name}' is no name: lower case letters, digits and hyphens` });
+  if (!isName(name).ok)
+    throw failure("DIST_ERR_API_REQUEST", { problem: `'${name}' is no name: lower case letters, digits and hyphens` });
 }

@@ -11,7 +11,10 @@ export const jobRoutes = [
     path: "/v1/jobs",
     role: "viewer",
     summary: "Jobs, newest first.",
-    body: { type: "object", properties: { limit, site: { type: "string", maxLength: 63, description: "Only of this site." } } },
+    body: {
+      type: "object",
+      properties: { limit, site: { type: "string", maxLength: 63, description: "Only of this site." } },
+    },
     async answer({ control, body }) {
       let query = control.db.selectFrom("job").selectAll().orderBy("asked_at", "desc").limit(body.limit);
       if (body.site !== undefined) query = query.where("site", "=", body.site);
@@ -53,8 +56,17 @@ export const jobRoutes = [
         },
         site: { type: "string", maxLength: 63, description: "With which site." },
         allowEmpty: { type: "boolean", description: "publish: an empty staging directory may empty the site." },
-        commit: { type: "string", enum: ["auto", "manual"], description: "publish, restore: whether it goes live by itself." },
-        version: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "switch, rollback, restore: which version." },
+        commit: {
+          type: "string",
+          enum: ["auto", "manual"],
+          description: "publish, restore: whether it goes live by itself.",
+        },
+        version: {
+          type: "integer",
+          minimum: 1,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: "switch, rollback, restore: which version.",
+        },
         checkpoint: { type: "string", maxLength: 200, description: "restore: which checkpoint, by id or label." },
         label: { type: "string", minLength: 1, maxLength: 200, description: "checkpoint: what it is called." },
         nodes: {
@@ -103,7 +115,12 @@ export const jobRoutes = [
       const { name, liveVersion, backupVersion } = await control.catalog.site(params["site"] ?? "");
       const [versions, checkpoints] = await Promise.all([
         control.db.selectFrom("version").selectAll().where("site", "=", name).orderBy("number", "desc").execute(),
-        control.db.selectFrom("checkpoint").selectAll().where("site", "=", name).orderBy("created_at", "desc").execute(),
+        control.db
+          .selectFrom("checkpoint")
+          .selectAll()
+          .where("site", "=", name)
+          .orderBy("created_at", "desc")
+          .execute(),
       ]);
       return {
         site: name,
@@ -126,9 +143,25 @@ export const jobRoutes = [
     body: { type: "object", properties: { limit } },
     async answer({ control, params, body }) {
       const { name } = await control.catalog.site(params["site"] ?? "");
-      const rows = await control.db.selectFrom("assignment").selectAll().where("site", "=", name).orderBy("serial", "desc").limit(body.limit).execute();
+      const rows = await control.db
+        .selectFrom("assignment")
+        .selectAll()
+        .where("site", "=", name)
+        .orderBy("serial", "desc")
+        .limit(body.limit)
+        .execute();
       return rows.map(({ id, serial, job, type, version, size_bytes, data_bytes, summary_json, issued_at }) => {
-        return { id, serial, job, type, version, sizeBytes: size_bytes, dataBytes: data_bytes, summary: JSON.parse(summary_json) as object, issuedAt: issued_at };
+        return {
+          id,
+          serial,
+          job,
+          type,
+          version,
+          sizeBytes: size_bytes,
+          dataBytes: data_bytes,
+          summary: JSON.parse(summary_json) as object,
+          issuedAt: issued_at,
+        };
       });
     },
   }),

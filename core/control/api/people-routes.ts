@@ -14,7 +14,11 @@ export const peopleRoutes = [
     body: {
       type: "object",
       properties: {
-        node: { type: "string", format: "name", description: "The name the node will have; absent: the one it asks for." },
+        node: {
+          type: "string",
+          format: "name",
+          description: "The name the node will have; absent: the one it asks for.",
+        },
         uses: { type: "integer", minimum: 1, maximum: 10_000, default: 1, description: "How many nodes may use it." },
         life: { ...life, default: "1h" },
       },

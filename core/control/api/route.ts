@@ -25,6 +25,8 @@ export interface ApiRoute<Body extends ObjectSchema = ObjectSchema> {
 }
 
 /** Declares a route; its body is typed by its schema. */
-export function defineRoute<const Body extends ObjectSchema = { type: "object"; properties: {} }>(route: ApiRoute<Body>): ApiRoute {
+export function defineRoute<const Body extends ObjectSchema = { type: "object"; properties: {} }>(
+  route: ApiRoute<Body>,
+): ApiRoute {
   return route as unknown as ApiRoute;
 }

@@ -16,7 +16,11 @@ const longestBody = 4 << 20;
 const noBody: ObjectSchema = { type: "object", properties: {} };
 
 /** Control's HTTP API: every request names its account by a bearer token, and the table of routes says what that may do. */
-export async function serveApi(control: Control, host: string, port: number): Promise<{ port: number } & AsyncDisposable> {
+export async function serveApi(
+  control: Control,
+  host: string,
+  port: number,
+): Promise<{ port: number } & AsyncDisposable> {
   const app = fastify({
     bodyLimit: longestBody,
     genReqId: () => randomUUID(),
@@ -26,7 +30,11 @@ export async function serveApi(control: Control, host: string, port: number): Pr
     routerOptions: { maxParamLength: 300 },
   });
   for (const route of routes) {
-    app.route({ method: route.method, url: route.path, handler: (request, reply) => handle(control, route, request, reply) });
+    app.route({
+      method: route.method,
+      url: route.path,
+      handler: (request, reply) => handle(control, route, request, reply),
+    });
   }
   app.all("/v1/plugins/*", (request, reply) => handle(control, pluginRoute(control, request), request, reply));
   app.setNotFoundHandler((request) => {
@@ -37,7 +45,11 @@ export async function serveApi(control: Control, host: string, port: number): Pr
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    throw failure("DIST_ERR_API_PORT", { address: `${host}:${port}`, problem: (error as Error).message }, { cause: error });
+    throw failure(
+      "DIST_ERR_API_PORT",
+      { address: `${host}:${port}`, problem: (error as Error).message },
+      { cause: error },
+    );
   }
   const address = app.server.address();
   const bound = typeof address === "object" && address !== null ? address.port : port;
@@ -52,10 +64,21 @@ function pluginRoute(control: Control, request: FastifyRequest): ApiRoute {
     throw failure("DIST_ERR_API_ROUTE", { method: request.method, path: request.url });
   }
   const { method, role, description: summary } = route;
-  return { method, path: `/v1/plugins/${path}`, role, summary, answer: ({ body, signal }) => route.answer(body, signal) };
+  return {
+    method,
+    path: `/v1/plugins/${path}`,
+    role,
+    summary,
+    answer: ({ body, signal }) => route.answer(body, signal),
+  };
 }
 
-async function handle(control: Control, route: ApiRoute, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function handle(
+  control: Control,
+  route: ApiRoute,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const caller = await authenticate(control, request);
   if (!includesRole(caller.role, route.role)) {
     throw failure("DIST_ERR_API_ROLE", { account: caller.name, role: caller.role, least: route.role });
@@ -86,17 +109,24 @@ async function authenticate(control: Control, request: FastifyRequest): Promise<
 }
 
 function readBody(route: ApiRoute, request: FastifyRequest): never {
-  // No database can hold a NUL in a text.
-  if (JSON.stringify([request.params, request.query, request.body]).includes("\\u0000")) {
-    throw failure("DIST_ERR_API_REQUEST", { problem: "a text holds a NUL" });
-  }
   const isPlugin = route.path.startsWith("/v1/plugins/");
   if (isPlugin) return (request.body ?? request.query) as never;
   const schema = route.body ?? noBody;
-  const given = route.method === "GET" ? fromQuery(schema, request.query as Record<string, unknown>) : (request.body === undefined ? {} : request.body);
+  const given =
+    route.method === "GET"
+      ? fromQuery(schema, request.query as Record<string, unknown>)
+      : request.body === undefined
+        ? {}
+        : request.body;
   const checked = compileSchema(schema)(given);
+  // No database can hold a NUL in a text.
+  if (checked.ok && JSON.stringify([request.params, checked.value]).includes("\\u0000")) {
+    throw failure("DIST_ERR_API_REQUEST", { problem: "a text holds a NUL" });
+  }
   if (checked.ok) return checked.value as never;
-  const problem = checked.problems.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`)).join("; ");
+  const problem = checked.problems
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`))
+    .join("; ");
   throw failure("DIST_ERR_API_REQUEST", { problem });
 }
 
@@ -128,7 +158,10 @@ async function sendEvents(response: ServerResponse, events: AsyncIterable<object
 function sendError(control: Control, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = error instanceof DistributaryError ? error : fromFastify(error);
   if (known !== undefined && known.status < 500) return reply.status(known.status).send(bodyOf(known));
-  control.log.error({ request: request.id, path: request.url, error: (error as Error).stack ?? String(error) }, "a request failed");
+  control.log.error(
+    { request: request.id, path: request.url, error: (error as Error).stack ?? String(error) },
+    "a request failed",
+  );
   if (known?.retryable === true) return reply.status(503).send(bodyOf(known));
   const code = known?.code ?? "DIST_ERR_UNEXPECTED";
   return reply.status(500).send({ code, message: "control failed; its log says more", request: request.id });

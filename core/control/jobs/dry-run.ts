@@ -19,7 +19,15 @@ const scratchVersion = 0;
 export async function dryRun(planner: Planner, disk: Disk, dataDirectory: string, site: CatalogSite): Promise<DryRun> {
   const { name, policy, liveVersion } = site;
   const job = randomUUID();
-  const request = { job, site: name, config: site.site, policy, liveVersion, allowEmpty: true, version: scratchVersion };
+  const request = {
+    job,
+    site: name,
+    config: site.site,
+    policy,
+    liveVersion,
+    allowEmpty: true,
+    version: scratchVersion,
+  };
   const found = await planner.scan(request, () => {});
   if (!found.isChanged) return { ...found, contentBytes: 0, travelBytes: 0 };
   const directory = join(dataDirectory, "building", job);

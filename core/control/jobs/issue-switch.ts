@@ -24,7 +24,12 @@ export async function issueSwitch(
 }
 
 /** Issues what takes a site off these nodes. */
-export function issueRemoval(parts: JobParts, record: JobRecord, site: CatalogSite, nodes: readonly string[]): Promise<Issued> {
+export function issueRemoval(
+  parts: JobParts,
+  record: JobRecord,
+  site: CatalogSite,
+  nodes: readonly string[],
+): Promise<Issued> {
   return issue(parts, record, site, "remove", 0, emptyTree, nodes);
 }
 

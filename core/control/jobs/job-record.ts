@@ -33,7 +33,13 @@ export class JobRecord {
   async changeIf(states: readonly JobState[], values: Partial<Omit<Schema["job"], "id">>): Promise<boolean> {
     const { db } = this.#parts;
     const { id } = this.#job;
-    const changed = await db.updateTable("job").set(values).where("id", "=", id).where("state", "in", states).returningAll().executeTakeFirst();
+    const changed = await db
+      .updateTable("job")
+      .set(values)
+      .where("id", "=", id)
+      .where("state", "in", states)
+      .returningAll()
+      .executeTakeFirst();
     if (changed !== undefined) this.#take(changed);
     return changed !== undefined;
   }

@@ -26,7 +26,12 @@ export async function readJobRequest(db: Kysely<Schema>, catalog: Catalog, reque
 
 async function checkpointVersion(db: Kysely<Schema>, catalog: Catalog, site: string, wanted: string): Promise<number> {
   await catalog.site(site);
-  const rows = await db.selectFrom("checkpoint").selectAll().where("site", "=", site).orderBy("created_at", "desc").execute();
+  const rows = await db
+    .selectFrom("checkpoint")
+    .selectAll()
+    .where("site", "=", site)
+    .orderBy("created_at", "desc")
+    .execute();
   const found = rows.find(({ id, label }) => id === wanted || label === wanted);
   if (found !== undefined) return found.version;
   const known = rows.map(({ label }) => label).join(", ") || "none";

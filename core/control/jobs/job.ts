@@ -28,7 +28,13 @@ export interface JobStats {
   readonly contentBytes?: number;
   /** Command buffers and data, once for each node that gets them. */
   readonly travelBytes?: number;
-  readonly summary?: { readonly added: number; readonly removed: number; readonly changed: number; readonly attributes: number; readonly unchanged: number };
+  readonly summary?: {
+    readonly added: number;
+    readonly removed: number;
+    readonly changed: number;
+    readonly attributes: number;
+    readonly unchanged: number;
+  };
   readonly changedPaths?: readonly string[];
   readonly passedOver?: readonly string[];
   /** Between the first and the last node's word that it switched. */

@@ -89,7 +89,11 @@ export class Jobs {
       ended_at: null,
       retry_at: null,
     };
-    const view = viewOf(toJob(row), site.site.group, members.map(({ id }) => id));
+    const view = viewOf(
+      toJob(row),
+      site.site.group,
+      members.map(({ id }) => id),
+    );
     const refusal = await this.#parts.kernel().hooks.jobProposed.promise(view, AbortSignal.timeout(30_000));
     if (typeof refusal === "string") throw failure("DIST_ERR_JOB_REFUSED", { reason: refusal });
     await this.#parts.db.insertInto("job").values(row).execute();
@@ -142,7 +146,9 @@ export class Jobs {
   }
 
   #background(work: Promise<void>): void {
-    const logged = work.catch((error: unknown) => this.#parts.log.error({ error: describeError(error) }, "a job could not go on"));
+    const logged = work.catch((error: unknown) =>
+      this.#parts.log.error({ error: describeError(error) }, "a job could not go on"),
+    );
     this.#work.add(logged);
     void logged.finally(() => this.#work.delete(logged));
   }
@@ -150,10 +156,21 @@ export class Jobs {
   /** Starts the oldest queued job of every site that runs none. */
   async #startNext(): Promise<void> {
     if (this.#stopping) return;
-    const rows = await this.#parts.db.selectFrom("job").selectAll().where("state", "=", "queued").orderBy("asked_at").execute();
+    const rows = await this.#parts.db
+      .selectFrom("job")
+      .selectAll()
+      .where("state", "=", "queued")
+      .orderBy("asked_at")
+      .execute();
     for (const row of rows) {
       if (this.#running.has(row.site) || this.#stopping) continue;
-      const running: Running = { record: new JobRecord(this.#parts, toJob(row)), rollout: undefined, approved: false, aborted: undefined, isOver: false };
+      const running: Running = {
+        record: new JobRecord(this.#parts, toJob(row)),
+        rollout: undefined,
+        approved: false,
+        aborted: undefined,
+        isOver: false,
+      };
       this.#running.set(row.site, running);
       this.#background(this.#run(row.site, running));
     }
@@ -203,7 +220,13 @@ export class Jobs {
     const site = await this.#whenStored(async () => {
       const found = await this.#parts.catalog.site(job.site);
       const retry_at = state === "deferred" ? Date.now() + parseDuration(found.policy.retry) : null;
-      await record.change({ state, reason, phase: "ended", ended_at: state === "deferred" ? null : Date.now(), retry_at });
+      await record.change({
+        state,
+        reason,
+        phase: "ended",
+        ended_at: state === "deferred" ? null : Date.now(),
+        retry_at,
+      });
       return found;
     });
     this.#parts.log.info({ job: job.id, kind: job.kind, site: job.site, state, reason }, "job ended");
@@ -220,7 +243,10 @@ export class Jobs {
       await this.#parts.assignments.discardFiles(job.id);
       if (state === "done") await dropOldVersions(this.#parts, site);
     } catch (error) {
-      this.#parts.log.error({ job: job.id, error: describeError(error) }, "what is not needed any more could not be deleted");
+      this.#parts.log.error(
+        { job: job.id, error: describeError(error) },
+        "what is not needed any more could not be deleted",
+      );
     }
   }
 
@@ -231,7 +257,11 @@ export class Jobs {
     const signal = AbortSignal.timeout(60_000);
     const hasSwitched = job.stats.switchSkewMs !== undefined;
     for (const hook of hasSwitched ? [hooks.groupSwitched, hooks.jobEnded] : [hooks.jobEnded]) {
-      await hook.promise(end, signal).catch((error: unknown) => this.#parts.log.error({ job: job.id, error: describeError(error) }, "a plugin failed"));
+      await hook
+        .promise(end, signal)
+        .catch((error: unknown) =>
+          this.#parts.log.error({ job: job.id, error: describeError(error) }, "a plugin failed"),
+        );
     }
   }
 
@@ -249,7 +279,12 @@ export class Jobs {
 
   async #isBusy(site: string): Promise<boolean> {
     if (this.#running.has(site)) return true;
-    const waiting = await this.#parts.db.selectFrom("job").select("id").where("site", "=", site).where("state", "=", "queued").executeTakeFirst();
+    const waiting = await this.#parts.db
+      .selectFrom("job")
+      .select("id")
+      .where("site", "=", site)
+      .where("state", "=", "queued")
+      .executeTakeFirst();
     return waiting !== undefined;
   }
 }

@@ -4,12 +4,24 @@ import type { JobParts } from "./parts.ts";
 import type { ScanResult } from "./plan.ts";
 
 /** Scans a site's staging directory into a new version; resolves with its number, or undefined if nothing has changed. */
-export async function scanVersion(parts: JobParts, record: JobRecord, catalogSite: CatalogSite): Promise<number | undefined> {
+export async function scanVersion(
+  parts: JobParts,
+  record: JobRecord,
+  catalogSite: CatalogSite,
+): Promise<number | undefined> {
   const { name, site, policy, liveVersion, lastVersion } = catalogSite;
   const { id, params } = record.job;
   const version = lastVersion + 1;
   await record.change({ phase: "scanning" });
-  const request = { job: id, site: name, config: site, policy, liveVersion, allowEmpty: params.allowEmpty === true, version };
+  const request = {
+    job: id,
+    site: name,
+    config: site,
+    policy,
+    liveVersion,
+    allowEmpty: params.allowEmpty === true,
+    version,
+  };
   const found = await parts.planner().scan(request, (what, done, total) => {
     parts.events.emit({ type: "progress", job: id, what, done, total });
   });
@@ -22,7 +34,12 @@ export async function scanVersion(parts: JobParts, record: JobRecord, catalogSit
 }
 
 /** Makes a new version with the content of an earlier one; resolves with its number. */
-export async function copyVersion(parts: JobParts, record: JobRecord, site: CatalogSite, from: number): Promise<number> {
+export async function copyVersion(
+  parts: JobParts,
+  record: JobRecord,
+  site: CatalogSite,
+  from: number,
+): Promise<number> {
   const version = site.lastVersion + 1;
   const found = await parts.planner().copy(site.name, from, version);
   await addVersion(parts, record, site.name, version, found);
@@ -30,7 +47,13 @@ export async function copyVersion(parts: JobParts, record: JobRecord, site: Cata
 }
 
 /** The version's row, the site's counter and the job's version change together. */
-async function addVersion(parts: JobParts, record: JobRecord, site: string, number: number, found: ScanResult): Promise<void> {
+async function addVersion(
+  parts: JobParts,
+  record: JobRecord,
+  site: string,
+  number: number,
+  found: ScanResult,
+): Promise<void> {
   const { id } = record.job;
   await parts.db.transaction().execute(async (transaction) => {
     const row = {

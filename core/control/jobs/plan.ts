@@ -104,7 +104,8 @@ export function planScan({ disk, directory }: Library, request: ScanRequest, pro
 
 function refuseSymlinks(manifest: Manifest, policy: Policy): void {
   const link = policy.symlinks === "refuse" ? manifest.find(({ type }) => type === "symlink") : undefined;
-  if (link !== undefined) throw failure("DIST_ERR_PATH_INVALID", { path: link.path, reason: "the policy refuses symbolic links" });
+  if (link !== undefined)
+    throw failure("DIST_ERR_PATH_INVALID", { path: link.path, reason: "the policy refuses symbolic links" });
 }
 
 export function summarize(changes: Changes): ChangeSummary {
@@ -138,7 +139,13 @@ export interface BuildResult {
 }
 
 /** Builds the update from one version to another with the providers the policy names. */
-export function planBuild({ disk, directory }: Library, kernel: Kernel, io: Io, request: BuildRequest, progress: Progress): BuildResult {
+export function planBuild(
+  { disk, directory }: Library,
+  kernel: Kernel,
+  io: Io,
+  request: BuildRequest,
+  progress: Progress,
+): BuildResult {
   const { site, policy, baseVersion, targetVersion } = request;
   const versions = new Versions(disk, join(directory, "sites", site));
   const objects = new ObjectStore(disk, join(directory, "objects"), "build");
@@ -165,7 +172,9 @@ export function planBuild({ disk, directory }: Library, kernel: Kernel, io: Io, 
         }),
   };
   makeDirectories(disk, request.directory);
-  const build = buildUpdate(disk, objects, base, target, recipe, request.directory, (done, total) => progress("build", done, total));
+  const build = buildUpdate(disk, objects, base, target, recipe, request.directory, (done, total) =>
+    progress("build", done, total),
+  );
   return {
     base: build.base === emptyTree ? undefined : build.base,
     result: build.result,
@@ -183,7 +192,15 @@ export function planCopy({ disk, directory }: Library, site: string, from: numbe
   const manifest = versions.read(from);
   versions.write(to, manifest);
   const summary = { added: 0, removed: 0, changed: 0, attributes: 0, unchanged: manifest.length };
-  return { tree: treeHash(manifest), isChanged: true, ...measure(manifest), readBytes: 0, summary, changedPaths: [], passedOver: [] };
+  return {
+    tree: treeHash(manifest),
+    isChanged: true,
+    ...measure(manifest),
+    readBytes: 0,
+    summary,
+    changedPaths: [],
+    passedOver: [],
+  };
 }
 
 /** Deletes versions of a site, and every object that no manifest of any site names; returns the bytes that became free. */
@@ -192,7 +209,8 @@ export function planCollect({ disk, directory }: Library, site: string, dropped:
   const needed = new Set<string>();
   for (const each of disk.list(join(directory, "sites"))) {
     const versions = new Versions(disk, join(directory, "sites", each));
-    for (const number of versions.list()) for (const entry of versions.read(number)) if (entry.type === "file") needed.add(entry.hash);
+    for (const number of versions.list())
+      for (const entry of versions.read(number)) if (entry.type === "file") needed.add(entry.hash);
   }
   if (disk.stat(join(directory, "objects")) === undefined) return 0;
   return new ObjectStore(disk, join(directory, "objects"), "collect").collect(needed);

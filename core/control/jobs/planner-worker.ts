@@ -18,12 +18,20 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const library = { disk: realDisk, directory };
 /** Providers that plan only look at the disk. */
 const io = { disk: realDisk } as Io;
-const kernel = await Kernel.load({ plugins: plugins as PluginUse[], directory: pluginDirectory, role: "control", log: silent });
+const kernel = await Kernel.load({
+  plugins: plugins as PluginUse[],
+  directory: pluginDirectory,
+  role: "control",
+  log: silent,
+});
 
 parentPort?.on("message", ({ id, request }: { id: number; request: PlannerRequest }) => {
   const reply = (message: PlannerReply) => parentPort?.postMessage({ id, ...message });
   try {
-    reply({ type: "done", value: answer(request, (what, done, total) => reply({ type: "progress", what, done, total })) });
+    reply({
+      type: "done",
+      value: answer(request, (what, done, total) => reply({ type: "progress", what, done, total })),
+    });
   } catch (error) {
     reply({ type: "failed", error: flatten(error) });
   }

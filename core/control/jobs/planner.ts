@@ -104,7 +104,8 @@ export class Planner implements AsyncDisposable {
 
   /** Ends the thread when it has answered what it was asked. */
   async retire(): Promise<void> {
-    while (this.#waiting.size > 0) await Promise.allSettled([...this.#waiting.values()].map(({ answered }) => answered));
+    while (this.#waiting.size > 0)
+      await Promise.allSettled([...this.#waiting.values()].map(({ answered }) => answered));
     await this[Symbol.asyncDispose]();
   }
 

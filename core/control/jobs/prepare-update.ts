@@ -19,7 +19,13 @@ export interface NodeUpdate {
 }
 
 /** Phases of a job of which all updates were issued. */
-const phasesUnderWay: readonly string[] = ["gathering", "preparing", "holding", "ordering", "switching"] satisfies RolloutPhase[];
+const phasesUnderWay: readonly string[] = [
+  "gathering",
+  "preparing",
+  "holding",
+  "ordering",
+  "switching",
+] satisfies RolloutPhase[];
 
 /**
  * Builds and issues the updates that bring each node from what it has to `version`: one for all nodes that have the same
@@ -32,7 +38,9 @@ export async function prepareUpdates(
   nodes: readonly string[],
   version: number,
 ): Promise<Map<string, NodeUpdate>> {
-  const before = (await parts.assignments.ofJob(record.job.id)).filter(({ id, type }) => type === "update" && parts.assignments.isKept(id));
+  const before = (await parts.assignments.ofJob(record.job.id)).filter(
+    ({ id, type }) => type === "update" && parts.assignments.isKept(id),
+  );
   // In an earlier phase some may be missing, and a job that was deferred finds other bases.
   if (!phasesUnderWay.includes(record.job.phase)) for (const { id } of before.splice(0)) parts.assignments.discard(id);
   if (before.length > 0) return byNode(nodes, before, () => ({ diskBytes: 0, entryCount: 0 }));
@@ -49,7 +57,10 @@ export async function prepareUpdates(
         parts.events.emit({ type: "progress", job: record.job.id, what, done, total });
       });
       const issued = await issue(parts, record, site, members, version, baseVersion, build);
-      const needs = { diskBytes: Math.max(0, ...build.sections.map(({ content }) => content.diskBytes)), entryCount: build.entryCount };
+      const needs = {
+        diskBytes: Math.max(0, ...build.sections.map(({ content }) => content.diskBytes)),
+        entryCount: build.entryCount,
+      };
       for (const [node, update] of byNode(members, issued, () => needs)) updates.set(node, update);
       contentBytes = Math.max(contentBytes, build.contentBytes);
       travelBytes += members.length * issued.reduce((sum, { sizeBytes, dataBytes }) => sum + sizeBytes + dataBytes, 0);
@@ -74,7 +85,7 @@ async function issue(
 ): Promise<Issued[]> {
   const plan: PlanView = { job: viewOf(record.job, site.group, nodes), extensions: [] };
   const signal = AbortSignal.timeout(60_000);
-  const { extensions } = await parts.kernel().hooks.jobPlanned.promise(plan, signal) as PlanView;
+  const { extensions } = (await parts.kernel().hooks.jobPlanned.promise(plan, signal)) as PlanView;
   const count = build.sections.length;
   const proposals = build.sections.map((draft, index): Proposal => ({
     job: record.job.id,
@@ -105,12 +116,19 @@ function byNode(
   issued: readonly Issued[],
   needs: () => { diskBytes: number; entryCount: number },
 ): Map<string, NodeUpdate> {
-  return new Map(nodes.map((node) => [node, { sections: issued.filter((each) => each.nodes.includes(node)), ...needs() }]));
+  return new Map(
+    nodes.map((node) => [node, { sections: issued.filter((each) => each.nodes.includes(node)), ...needs() }]),
+  );
 }
 
 /** Versions whose manifest control still has, by tree. */
 async function knownVersions({ db }: JobParts, site: string): Promise<Map<string, number>> {
-  const rows = await db.selectFrom("version").select(["number", "tree"]).where("site", "=", site).orderBy("number").execute();
+  const rows = await db
+    .selectFrom("version")
+    .select(["number", "tree"])
+    .where("site", "=", site)
+    .orderBy("number")
+    .execute();
   return new Map(rows.map(({ number, tree }) => [tree, number]));
 }
 

@@ -7,7 +7,12 @@ import type { JobParts } from "./parts.ts";
  */
 export async function dropOldVersions(parts: JobParts, { name, policy }: CatalogSite): Promise<void> {
   const { db, hub, catalog } = parts;
-  const rows = await db.selectFrom("version").select(["number", "tree"]).where("site", "=", name).orderBy("number", "desc").execute();
+  const rows = await db
+    .selectFrom("version")
+    .select(["number", "tree"])
+    .where("site", "=", name)
+    .orderBy("number", "desc")
+    .execute();
   if (rows.length <= policy.keepVersions) return;
   const { liveVersion, backupVersion } = await catalog.site(name);
   const checkpoints = await db.selectFrom("checkpoint").select("version").where("site", "=", name).execute();

@@ -61,7 +61,12 @@ class JobRun {
   readonly #site: CatalogSite;
   readonly #watch: (rollout: RunningRollout | undefined) => void;
 
-  constructor(parts: JobParts, record: JobRecord, site: CatalogSite, watch: (rollout: RunningRollout | undefined) => void) {
+  constructor(
+    parts: JobParts,
+    record: JobRecord,
+    site: CatalogSite,
+    watch: (rollout: RunningRollout | undefined) => void,
+  ) {
     this.#parts = parts;
     this.#record = record;
     this.#site = site;
@@ -103,7 +108,8 @@ class JobRun {
     const { job } = this.#record;
     const nodes = await this.#nodes();
     const version = job.params.version ?? this.#site.backupVersion;
-    if (version === undefined) throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "go back to" });
+    if (version === undefined)
+      throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "go back to" });
     await this.#record.change({ version });
     const type = job.kind === "rollback" ? "rollback" : "commit";
     return this.#rollOut(nodes, {}, undefined, (members) =>
@@ -125,9 +131,18 @@ class JobRun {
     const version = this.#live("keep");
     const label = job.params.label ?? `version ${version}`;
     const row = { id: job.id, site: this.#site.name, version, label, created_by: job.askedBy, created_at: Date.now() };
-    await db.insertInto("checkpoint").values(row).onConflict((conflict) => conflict.column("id").doNothing()).execute();
+    await db
+      .insertInto("checkpoint")
+      .values(row)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
     await this.#record.change({ version });
-    const kept = await db.selectFrom("checkpoint").select("id").where("site", "=", this.#site.name).orderBy("created_at", "desc").execute();
+    const kept = await db
+      .selectFrom("checkpoint")
+      .select("id")
+      .where("site", "=", this.#site.name)
+      .orderBy("created_at", "desc")
+      .execute();
     const excess = kept.slice(this.#site.policy.keepCheckpoints).map(({ id }) => id);
     if (excess.length > 0) await db.deleteFrom("checkpoint").where("id", "in", excess).execute();
     await this.#dropSnapshots();
@@ -193,7 +208,8 @@ class JobRun {
 
   async #finish(result: RolloutResult): Promise<JobOutcome> {
     const { switchedAt } = result;
-    if (switchedAt.length > 0) await this.#record.addStats({ switchSkewMs: Math.max(...switchedAt) - Math.min(...switchedAt) });
+    if (switchedAt.length > 0)
+      await this.#record.addStats({ switchSkewMs: Math.max(...switchedAt) - Math.min(...switchedAt) });
     return { state: result.state, reason: result.reason };
   }
 

@@ -139,7 +139,8 @@ export class RunningRollout {
         break;
       case "note":
         this.#note(effect.node, effect.stage, effect.reason);
-        if (effect.stage === "switched" || effect.stage === "failed") this.#tellSwitched(effect.node, effect.stage, effect.reason);
+        if (effect.stage === "switched" || effect.stage === "failed")
+          this.#tellSwitched(effect.node, effect.stage, effect.reason);
         break;
       case "ask": {
         const { diskBytes, entryCount } = updates?.get(effect.node) ?? { diskBytes: 0, entryCount: 0 };
@@ -162,7 +163,12 @@ export class RunningRollout {
       case "end":
         await this.#noted;
         this.#forgetUnused(effect.state);
-        this.#end.resolve({ state: effect.state, reason: effect.reason, switchedAt: this.#switchedAt, failed: this.#failed() });
+        this.#end.resolve({
+          state: effect.state,
+          reason: effect.reason,
+          switchedAt: this.#switchedAt,
+          failed: this.#failed(),
+        });
         break;
     }
   }
@@ -174,9 +180,12 @@ export class RunningRollout {
   }
 
   async #tellPrepared(): Promise<void> {
-    await this.#parts.kernel().hooks.jobPrepared.promise(this.#order.view, this.#stop.signal).catch((error: unknown) => {
-      this.#parts.log.error({ job: this.#order.view.id, error: String(error) }, "a plugin failed");
-    });
+    await this.#parts
+      .kernel()
+      .hooks.jobPrepared.promise(this.#order.view, this.#stop.signal)
+      .catch((error: unknown) => {
+        this.#parts.log.error({ job: this.#order.view.id, error: String(error) }, "a plugin failed");
+      });
   }
 
   async #makeCommit(nodes: readonly string[]): Promise<void> {
@@ -197,15 +206,19 @@ export class RunningRollout {
     } catch (error) {
       return this.#send({ type: "failed", node, reason: (error as Error).message });
     }
-    if (this.#commit !== undefined) this.#parts.hub.send(node, { type: "switch", job: view.job.id, assignment: this.#commit });
+    if (this.#commit !== undefined)
+      this.#parts.hub.send(node, { type: "switch", job: view.job.id, assignment: this.#commit });
   }
 
   #tellSwitched(node: string, stage: "switched" | "failed", reason: string | undefined): void {
     if (this.#commit === undefined) return;
     const outcome = { job: this.#order.view, node, outcome: stage, ...(reason === undefined ? {} : { reason }) };
-    this.#parts.kernel().hooks.afterSwitch.promise(outcome, AbortSignal.timeout(60_000)).catch((error: unknown) => {
-      this.#parts.log.error({ node, error: String(error) }, "a plugin failed");
-    });
+    this.#parts
+      .kernel()
+      .hooks.afterSwitch.promise(outcome, AbortSignal.timeout(60_000))
+      .catch((error: unknown) => {
+        this.#parts.log.error({ node, error: String(error) }, "a plugin failed");
+      });
   }
 
   /** What was prepared for nothing is not to lie about on the nodes. */

@@ -31,7 +31,10 @@ export function listDumps(dumps: string): string[] {
   if (!existsSync(dumps)) return [];
   const finished = readdirSync(dumps).filter((name) => !name.endsWith(".new"));
   const paths = finished.map((name) => join(dumps, name));
-  return paths.filter((path) => engineVersion(path) !== undefined).sort().reverse();
+  return paths
+    .filter((path) => engineVersion(path) !== undefined)
+    .sort()
+    .reverse();
 }
 
 /** Puts a dump in the database's place. What was there is kept under another name, which is returned. */

@@ -72,11 +72,7 @@ async function start(directory: string, syncs: Syncs): Promise<Engine> {
       startParams,
       // Small log files: less space, and no pause to fill 16 MiB with zeros.
       initDbStartParams: ["--wal-segsize=1"],
-      parsers: {
-        [typeIds.int8]: readInt8,
-        [typeIds.int8Array]: readInt8Array,
-        [typeIds.bytea]: readBytes,
-      },
+      parsers: { [typeIds.int8]: readInt8, [typeIds.int8Array]: readInt8Array, [typeIds.bytea]: readBytes },
       onStderr: (text) => {
         const line = text.replace(/^[-\d]+ [:.\d]+ \w+ \[\d+\] /, "");
         words.push(line);

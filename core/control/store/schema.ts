@@ -7,14 +7,7 @@ import type { Millis } from "distributary/sdk";
 export interface Schema {
   setting: { name: string; value: string; changed_at: Millis };
   /** A host with an agent. `state` is `active` or `revoked`. */
-  node: {
-    id: string;
-    name: string;
-    state: string;
-    facts_json: string;
-    enrolled_at: Millis;
-    seen_at: Millis | null;
-  };
+  node: { id: string; name: string; state: string; facts_json: string; enrolled_at: Millis; seen_at: Millis | null };
   content_group: { name: string; config_json: string };
   policy: { name: string; config_json: string };
   /** Versions are numbers of `version`; `last_…` are the highest that were ever given out. */
@@ -88,7 +81,14 @@ export interface Schema {
     expires_at: Millis;
   };
   account: { name: string; role: string; created_at: Millis };
-  api_token: { id: string; account: string; secret_hash: string; label: string; created_at: Millis; expires_at: Millis | null };
+  api_token: {
+    id: string;
+    account: string;
+    secret_hash: string;
+    label: string;
+    created_at: Millis;
+    expires_at: Millis | null;
+  };
   /** Each entry's hash covers the one before it. */
   audit: { number: number; at: Millis; who: string; action: string; object: string; detail_json: string; hash: string };
 }

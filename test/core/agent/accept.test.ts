@@ -18,12 +18,33 @@ const permission: SitePermission = {
   names: "any",
   symlinks: "keep",
 };
-const update = { ...commitHeader, type: "update", serial: 10, expiresAt: 1_000, audience: { group: "web", nodes: ["n1"] } } as const;
+const update = {
+  ...commitHeader,
+  type: "update",
+  serial: 10,
+  expiresAt: 1_000,
+  audience: { group: "web", nodes: ["n1"] },
+} as const;
 const state: SiteState = { site: "shop", lastSerial: 9 };
 
-function check(header: Partial<Header>, more: { commands?: readonly Command[]; state?: Partial<SiteState>; permission?: Partial<SitePermission>; node?: string; now?: number } = {}): void {
+function check(
+  header: Partial<Header>,
+  more: {
+    commands?: readonly Command[];
+    state?: Partial<SiteState>;
+    permission?: Partial<SitePermission>;
+    node?: string;
+    now?: number;
+  } = {},
+): void {
   const assignment: Assignment = { id: hashA, header: { ...update, ...header }, commands: () => more.commands ?? [] };
-  checkAssignment(assignment, more.node ?? "n1", { ...state, ...more.state }, { ...permission, ...more.permission }, more.now ?? 500);
+  checkAssignment(
+    assignment,
+    more.node ?? "n1",
+    { ...state, ...more.state },
+    { ...permission, ...more.permission },
+    more.now ?? 500,
+  );
 }
 
 const refuses = (code: string) => expect.objectContaining({ code });
@@ -38,7 +59,9 @@ describe("a node", () => {
 
   it("refuses what is for others", () => {
     expect(() => check({}, { node: "n2" })).toThrowError(refuses("DIST_ERR_ASSIGNMENT_AUDIENCE"));
-    expect(() => check({ audience: { group: "web", nodes: [] } })).toThrowError(refuses("DIST_ERR_ASSIGNMENT_AUDIENCE"));
+    expect(() => check({ audience: { group: "web", nodes: [] } })).toThrowError(
+      refuses("DIST_ERR_ASSIGNMENT_AUDIENCE"),
+    );
   });
 
   it("refuses what expired, by a clock that is right or ten years ahead", () => {
@@ -60,8 +83,12 @@ describe("a node", () => {
     const release = { serial: 7, version: 7, tree: hashB };
     expect(() => check({ serial: 7 }, { state: { prepared: release } })).not.toThrow();
     expect(() => check({ serial: 7, version: 7, result: hashB }, { state: { live: release } })).not.toThrow();
-    expect(() => check({ serial: 7, version: 6, result: hashB }, { state: { live: release } })).toThrowError(refuses("DIST_ERR_ASSIGNMENT_SERIAL"));
-    expect(() => check({ serial: 7, version: 7, result: hashA }, { state: { live: release } })).toThrowError(refuses("DIST_ERR_ASSIGNMENT_SERIAL"));
+    expect(() => check({ serial: 7, version: 6, result: hashB }, { state: { live: release } })).toThrowError(
+      refuses("DIST_ERR_ASSIGNMENT_SERIAL"),
+    );
+    expect(() => check({ serial: 7, version: 7, result: hashA }, { state: { live: release } })).toThrowError(
+      refuses("DIST_ERR_ASSIGNMENT_SERIAL"),
+    );
   });
 
   it.for<readonly [string, Partial<SitePermission>, readonly Command[], Partial<Header>]>([
@@ -72,14 +99,26 @@ describe("a node", () => {
     ["too many commands", { maxEntries: 1 }, [file, { kind: "remove", path: "b" }], {}],
     ["an extension it was not told to allow", { extensions: ["x-other"] }, [{ kind: "x-run", parameters: {} }], {}],
     ["a link where there may be none", { symlinks: "refuse" }, [{ kind: "symlink", path: "a", target: "b" }], {}],
-    ["a device's name where names must be portable", { names: "portable" }, [{ kind: "directory", path: "CON", mode: 0o755 }], {}],
-    ["a copy to such a name", { names: "portable" }, [{ kind: "copy", from: "a", path: "a:b", mode: 0, mtimeMs: 0 }], {}],
+    [
+      "a device's name where names must be portable",
+      { names: "portable" },
+      [{ kind: "directory", path: "CON", mode: 0o755 }],
+      {},
+    ],
+    [
+      "a copy to such a name",
+      { names: "portable" },
+      [{ kind: "copy", from: "a", path: "a:b", mode: 0, mtimeMs: 0 }],
+      {},
+    ],
   ])("refuses %s, whoever signed it", ([, allowed, commands, header]) => {
     expect(() => check(header, { commands, permission: allowed })).toThrowError(refuses("DIST_ERR_POLICY_REFUSED"));
   });
 
   it("allows the extensions it was told to allow", () => {
-    expect(() => check({}, { commands: [{ kind: "x-run", parameters: {} }], permission: { extensions: ["x-run"] } })).not.toThrow();
+    expect(() =>
+      check({}, { commands: [{ kind: "x-run", parameters: {} }], permission: { extensions: ["x-run"] } }),
+    ).not.toThrow();
   });
 
   it("reads nothing of what is not signed by its control", () => {
@@ -88,14 +127,20 @@ describe("a node", () => {
     expect(openAssignment(sealed, publicKey).header.serial).toBe(42);
     const other = generateKeyPairSync("ed25519").publicKey;
     expect(() => openAssignment(sealed, other)).toThrowError(refuses("DIST_ERR_ASSIGNMENT_SIGNATURE"));
-    expect(() => openAssignment(Buffer.from("not an assignment"), publicKey)).toThrowError(refuses("DIST_ERR_ASSIGNMENT_SIGNATURE"));
+    expect(() => openAssignment(Buffer.from("not an assignment"), publicKey)).toThrowError(
+      refuses("DIST_ERR_ASSIGNMENT_SIGNATURE"),
+    );
   });
 });
 
 describe("the sections of an update", () => {
   const section = (index: number, change: Partial<Header> = {}): Assignment => {
     const after = index === 1 ? {} : { after: `id-${index - 1}` };
-    return { id: `id-${index}`, header: { ...update, section: [index, 3], base: hashA, ...after, ...change }, commands: () => [] };
+    return {
+      id: `id-${index}`,
+      header: { ...update, section: [index, 3], base: hashA, ...after, ...change },
+      commands: () => [],
+    };
   };
   const chain = (second: Assignment) => () => checkChain([section(1), second, section(3)]);
 
@@ -116,7 +161,12 @@ describe("the sections of an update", () => {
   });
 
   it("are refused if one is missing, comes twice, or out of order", () => {
-    for (const wrong of [[section(1), section(2)], [section(1), section(1), section(3)], [section(2), section(1), section(3)], [section(2), section(3)]]) {
+    for (const wrong of [
+      [section(1), section(2)],
+      [section(1), section(1), section(3)],
+      [section(2), section(1), section(3)],
+      [section(2), section(3)],
+    ]) {
       expect(() => checkChain(wrong)).toThrowError(refuses("DIST_ERR_ASSIGNMENT_FORMAT"));
     }
   });

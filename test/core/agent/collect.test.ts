@@ -19,7 +19,11 @@ import { commitHeader } from "../assignment/sample.ts";
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const data = new SimRandom(1).bytes(20_000);
 const cut = Array.from({ length: 20 }, (_, index) => data.subarray(index * 1_024, (index + 1) * 1_024));
-const table = { sizeBytes: data.length, pieceBytes: 1_024, pieceHashes: Buffer.concat(cut.map((piece) => hashOf(piece))) };
+const table = {
+  sizeBytes: data.length,
+  pieceBytes: 1_024,
+  pieceHashes: Buffer.concat(cut.map((piece) => hashOf(piece))),
+};
 const id = "a".repeat(64);
 const broken = (problem: string) => failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem });
 
@@ -49,7 +53,14 @@ async function trial(transport?: PeerTransport["fetch"], transports = ["http"]):
   const store = new Spool(disk, "/spool").open(assignment);
   const reports: number[] = [];
   const taps = { control: network.peer("control"), transports, report: () => void reports.push(store.arrivedBytes) };
-  return { clock, disk, network, store, reports, run: (signal = new AbortController().signal) => collect(io, kernel, assignment, store, taps, signal) };
+  return {
+    clock,
+    disk,
+    network,
+    store,
+    reports,
+    run: (signal = new AbortController().signal) => collect(io, kernel, assignment, store, taps, signal),
+  };
 }
 
 /** Lets the clock run until it is done; gives the error, if any, and how long it took. */
@@ -65,7 +76,8 @@ async function finished({ clock }: Trial, running: Promise<void>): Promise<{ err
   return { ...outcome, elapsedMs: clock.now() - started };
 }
 
-const arrived = (store: PieceStore) => Array.from({ length: store.pieceCount }, (_, index) => store.has(index)).every(Boolean);
+const arrived = (store: PieceStore) =>
+  Array.from({ length: store.pieceCount }, (_, index) => store.has(index)).every(Boolean);
 
 describe("a node that collects data", () => {
   it("gets all pieces and says so", async () => {

@@ -22,7 +22,12 @@ async function connected(write: (stream: number) => AsyncIterable<string> | Iter
   control.serve(linkPaths.stream, async () => {
     streams.push(clock.now());
     const lines = write(streams.length);
-    return { status: 200, body: (async function* () { for await (const line of lines) yield Buffer.from(line); })() };
+    return {
+      status: 200,
+      body: (async function* () {
+        for await (const line of lines) yield Buffer.from(line);
+      })(),
+    };
   });
   control.serve(linkPaths.report, async ({ body }) => {
     const chunks: Uint8Array[] = [];
@@ -53,7 +58,9 @@ async function* standing(...lines: readonly string[]): AsyncGenerator<string> {
 describe("a node's stream from control", () => {
   it("is greeted when it is welcomed, and takes what comes in its order, however it is cut up", async () => {
     const text = line(welcome) + line(forget(1)) + line(forget(2)) + line({ type: "ping" });
-    const { clock, heard, taken, stream } = await connected(() => standing(text.slice(0, 9), text.slice(9, 80), text.slice(80)));
+    const { clock, heard, taken, stream } = await connected(() =>
+      standing(text.slice(0, 9), text.slice(9, 80), text.slice(80)),
+    );
     await clock.advance(1);
     expect(heard).toEqual([hello]);
     expect(taken).toEqual([forget(1), forget(2), { type: "ping" }]);
@@ -74,7 +81,8 @@ describe("a node's stream from control", () => {
     expect(streams.length).toBeGreaterThan(3);
     expect(heard.length).toBe(streams.length);
     // Not at once, and not all nodes at the same moment.
-    for (const [index, moment] of streams.slice(1).entries()) expect(moment - (streams[index] ?? 0)).toBeGreaterThanOrEqual(50);
+    for (const [index, moment] of streams.slice(1).entries())
+      expect(moment - (streams[index] ?? 0)).toBeGreaterThanOrEqual(50);
   });
 
   it("tries less often while control is away, every five seconds or so, and finds it again", async () => {
@@ -94,7 +102,9 @@ describe("a node's stream from control", () => {
     ["a line that is no message", "not json\n"],
     ["a line that is nothing", "null\n"],
   ] as const)("breaks at %s, and is made anew", async ([, wrong]) => {
-    const { clock, taken, streams } = await connected((stream) => standing(line(welcome), stream === 1 ? wrong : "", line(forget(3))));
+    const { clock, taken, streams } = await connected((stream) =>
+      standing(line(welcome), stream === 1 ? wrong : "", line(forget(3))),
+    );
     await clock.advance(1_000);
     expect(streams.length).toBe(2);
     expect(taken).toEqual([forget(3)]);

@@ -103,7 +103,8 @@ export class CrashLoop {
     assert.ok(version === before || version === after, `version ${version} is live`);
     if (error === undefined) assert.equal(version, after, "it said that it was done");
     assert.equal(trial.releases.state.live?.version ?? 0, version, "its state does not say what is live");
-    for (const disk of losses(trial.disk, 2)) await this.#checkImage(disk, { isAcknowledged: error === undefined, goesOn: false });
+    for (const disk of losses(trial.disk, 2))
+      await this.#checkImage(disk, { isAcknowledged: error === undefined, goesOn: false });
     // What control does after a failure.
     const { prepared } = trial.releases.state;
     if (error !== undefined && prepared !== undefined) trial.releases.forget(prepared.serial);
@@ -183,7 +184,8 @@ export class CrashLoop {
   async #publishNext(trial: SiteTrial, from: number): Promise<void> {
     const state = await trial.publish(nextVersion, nextSerial, from);
     assert.equal(state.live?.version, nextVersion, "the next version is not live");
-    for (const disk of [trial.disk, ...losses(trial.disk, 1)]) assert.equal(seen(disk), nextVersion, "the next version is not durable");
+    for (const disk of [trial.disk, ...losses(trial.disk, 1)])
+      assert.equal(seen(disk), nextVersion, "the next version is not durable");
   }
 
   /** An agent that has started, at the beginning of the scenario. */

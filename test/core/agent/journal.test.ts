@@ -87,16 +87,38 @@ describe("a journal", () => {
 
 describe("what a journal amounts to", () => {
   it("is nothing for an empty one", () => {
-    expect(followJournal([])).toEqual({ releases: new Map(), lastSerial: 0 });
+    expect(followJournal([])).toEqual({ releases: new Map(), wasLive: new Set(), lastSerial: 0 });
   });
 
   it.for<readonly [string, readonly JournalRecord[], object]>([
     ["a release is prepared", records.slice(0, 1), { prepared: release(1), lastSerial: 1 }],
     ["a switch was begun", records.slice(0, 2), { prepared: release(1), lastSerial: 2 }],
     ["it was switched", records.slice(0, 3), { live: release(1), lastSerial: 2 }],
-    ["another one was made live", [...records, { type: "prepared", release: release(3), id: "" }, { type: "switching", serial: 4, to: release(3), backup: release(1) }, { type: "switched", serial: 4 }], { live: release(3), backup: release(1), lastSerial: 4 }],
-    ["it was taken away", [...records, { type: "switching", serial: 5 }, { type: "switched", serial: 5 }], { lastSerial: 5 }],
-    ["an older one is made live again", [...records, { type: "prepared", release: release(3), id: "" }, { type: "switching", serial: 4, to: release(1), backup: release(3) }, { type: "switched", serial: 4 }], { live: release(1), backup: release(3), lastSerial: 4 }],
+    [
+      "another one was made live",
+      [
+        ...records,
+        { type: "prepared", release: release(3), id: "" },
+        { type: "switching", serial: 4, to: release(3), backup: release(1) },
+        { type: "switched", serial: 4 },
+      ],
+      { live: release(3), backup: release(1), lastSerial: 4 },
+    ],
+    [
+      "it was taken away",
+      [...records, { type: "switching", serial: 5 }, { type: "switched", serial: 5 }],
+      { lastSerial: 5 },
+    ],
+    [
+      "an older one is made live again",
+      [
+        ...records,
+        { type: "prepared", release: release(3), id: "" },
+        { type: "switching", serial: 4, to: release(1), backup: release(3) },
+        { type: "switched", serial: 4 },
+      ],
+      { live: release(1), backup: release(3), lastSerial: 4 },
+    ],
   ])("when %s", ([title, given, expected]) => {
     const state = siteState("shop", followJournal(given));
     const taken = title === "it was taken away" ? { ...state, prepared: undefined } : state;

@@ -24,11 +24,14 @@ describe.each(scenarios)("$title", (scenario) => {
     expect(crashes.count).toBeGreaterThan(500);
   });
 
-  it.for(["EIO", "ENOSPC"] as const)("leaves what is live alone when any operation fails with %s, and goes on", async (fault) => {
-    const errors = await loop();
-    await errors.checkErrors(fault);
-    expect(errors.count).toBeGreaterThan(30);
-  });
+  it.for(["EIO", "ENOSPC"] as const)(
+    "leaves what is live alone when any operation fails with %s, and goes on",
+    async (fault) => {
+      const errors = await loop();
+      await errors.checkErrors(fault);
+      expect(errors.count).toBeGreaterThan(30);
+    },
+  );
 });
 
 const without = (sync: "files" | "directories" | "everything", path: RegExp): NonNullable<TrialOptions["view"]> => {

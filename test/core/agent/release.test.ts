@@ -3,7 +3,17 @@ import { failure } from "../../../sdk/index.ts";
 import { SiteFiles } from "../../../core/agent/site-files.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 import { writeFile } from "../../../sdk/testkit/disk-subject.ts";
-import { emptyDisk, hashOfVersion, manifestOf, overlay, seen, site, SiteTrial, treeOf, updateTo } from "./site-trial.ts";
+import {
+  emptyDisk,
+  hashOfVersion,
+  manifestOf,
+  overlay,
+  seen,
+  site,
+  SiteTrial,
+  treeOf,
+  updateTo,
+} from "./site-trial.ts";
 import type { TrialOptions } from "./site-trial.ts";
 
 const signal = new AbortController().signal;
@@ -34,20 +44,30 @@ describe("a site on a node", () => {
     const trial = new SiteTrial(emptyDisk());
     await trial.publish(1, 1, 0);
     const state = await trial.prepare(2, 3, 1);
-    expect(state).toMatchObject({ live: { version: 1, serial: 1 }, prepared: { version: 2, serial: 3 }, lastSerial: 3 });
+    expect(state).toMatchObject({
+      live: { version: 1, serial: 1 },
+      prepared: { version: 2, serial: 3 },
+      lastSerial: 3,
+    });
     expect(seen(trial.disk)).toBe(1);
   });
 
   it("switches to what is prepared, and keeps what was live as the backup", async () => {
     const { disk, releases } = await published();
-    expect(releases.state).toMatchObject({ live: { version: 2, tree: hashOfVersion(2) }, backup: { version: 1 }, lastSerial: 4 });
+    expect(releases.state).toMatchObject({
+      live: { version: 2, tree: hashOfVersion(2) },
+      backup: { version: 1 },
+      lastSerial: 4,
+    });
     expect(releases.state.prepared).toBeUndefined();
     expect([seen(disk), seen(disk, "backup")]).toEqual([2, 1]);
   });
 
   it("shares the files that did not change with the release before", async () => {
     const { disk } = await published();
-    const [one, two] = ["0000000001", "0000000003"].map((name) => disk.stat(`${site}/releases/${name}/assets/logo-\udcff.svg`));
+    const [one, two] = ["0000000001", "0000000003"].map((name) =>
+      disk.stat(`${site}/releases/${name}/assets/logo-\udcff.svg`),
+    );
     expect(two?.inode).toBe(one?.inode);
   });
 
@@ -93,7 +113,11 @@ describe("a site on a node", () => {
     const trial = await published();
     await trial.prepare(3, 5, 2);
     for (const serial of [1, 3, 77]) trial.releases.forget(serial);
-    expect(trial.releases.state).toMatchObject({ live: { version: 2 }, backup: { version: 1 }, prepared: { version: 3 } });
+    expect(trial.releases.state).toMatchObject({
+      live: { version: 2 },
+      backup: { version: 1 },
+      prepared: { version: 3 },
+    });
     trial.releases.forget(5);
     expect(trial.disk.list(`${site}/releases`)).toEqual(["0000000001", "0000000003"]);
     expect(restarted(trial).releases.state.prepared).toBeUndefined();

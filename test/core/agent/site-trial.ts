@@ -64,7 +64,10 @@ export function hashOfVersion(version: number): string {
   return treeHash(manifestOf(treeOf(version)));
 }
 
-function assignment(header: Partial<Header> & Pick<Header, "type" | "serial" | "version" | "result">, commands: readonly Command[]): Assignment {
+function assignment(
+  header: Partial<Header> & Pick<Header, "type" | "serial" | "version" | "result">,
+  commands: readonly Command[],
+): Assignment {
   const whole: Header = {
     site: "shop",
     section: [1, 1],
@@ -86,22 +89,32 @@ export function updateTo(version: number, serial: number, from: number): Assignm
   const [base, target] = [manifestOf(treeOf(from)), manifestOf(treeOf(version))];
   const changes = compareTrees(base, target);
   const { files, copies } = planBringing(base, changes);
-  const commands = planCommands(changes, copies, files.map((entry) => ({ entry, part: 0 })));
+  const commands = planCommands(
+    changes,
+    copies,
+    files.map((entry) => ({ entry, part: 0 })),
+  );
   const baseHash = from === 0 ? emptyTree : treeHash(base);
   return assignment({ type: "update", serial, version, base: baseHash, result: treeHash(target) }, commands);
 }
 
 /** An order that makes a version live; version 0 takes the site away. */
-export function orderTo(version: number, serial: number, type: Header["type"] = version === 0 ? "remove" : "commit"): Assignment {
+export function orderTo(
+  version: number,
+  serial: number,
+  type: Header["type"] = version === 0 ? "remove" : "commit",
+): Assignment {
   return assignment({ type, serial, version, result: hashOfVersion(version) }, []);
 }
 
 const contents = new Map(
-  versions.flatMap((tree) => Object.values(tree)).flatMap((leaf) => {
-    if (leaf.type !== "file") return [];
-    const bytes = Buffer.from(leaf.content);
-    return [[hexHashOf(bytes), bytes] as const];
-  }),
+  versions
+    .flatMap((tree) => Object.values(tree))
+    .flatMap((leaf) => {
+      if (leaf.type !== "file") return [];
+      const bytes = Buffer.from(leaf.content);
+      return [[hexHashOf(bytes), bytes] as const];
+    }),
 );
 
 const openContent: OpenContent = () => ({
@@ -219,7 +232,8 @@ export function seen(disk: Disk, pointer: "live" | "backup" = "live"): number {
   const stat = disk.stat(`${site}/${pointer}`);
   if (stat === undefined) return 0;
   const release = disk.readLink(`${site}/${pointer}`);
-  if (disk.stat(`${site}/${release}`) === undefined) throw new Error(`${pointer} leads to ${release}, which is not there`);
+  if (disk.stat(`${site}/${release}`) === undefined)
+    throw new Error(`${pointer} leads to ${release}, which is not there`);
   const found = JSON.stringify(sorted(readTree(disk, `${site}/${release}`)));
   const version = versions.findIndex((tree) => JSON.stringify(sorted(tree)) === found);
   if (version < 1) throw new Error(`${pointer} is no version that was published: ${found}`);

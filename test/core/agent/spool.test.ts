@@ -10,7 +10,11 @@ import { commitHeader } from "../assignment/sample.ts";
 
 const data = new SimRandom(1).bytes(2_500);
 const pieces = [0, 1, 2].map((index) => data.subarray(index * 1_024, (index + 1) * 1_024));
-const table = { sizeBytes: data.length, pieceBytes: 1_024, pieceHashes: Buffer.concat(pieces.map((piece) => hashOf(piece))) };
+const table = {
+  sizeBytes: data.length,
+  pieceBytes: 1_024,
+  pieceHashes: Buffer.concat(pieces.map((piece) => hashOf(piece))),
+};
 const assignment: Assignment = { id: "abc", header: { ...commitHeader, data: table }, commands: () => [] };
 const piece = (index: number) => pieces[index] ?? new Uint8Array();
 const refusal = expect.objectContaining({ code: "DIST_ERR_TRANSFER_PIECE" });
@@ -31,7 +35,14 @@ describe("the spool", () => {
     const store = spoolOn(new SimDisk()).open(assignment);
     const wrong = Uint8Array.from(piece(0));
     wrong[5] = (wrong[5] ?? 0) ^ 1;
-    for (const [index, bytes] of [[0, wrong], [0, piece(1)], [0, piece(0).subarray(1)], [2, piece(0)], [3, piece(0)], [-1, piece(0)]] as const) {
+    for (const [index, bytes] of [
+      [0, wrong],
+      [0, piece(1)],
+      [0, piece(0).subarray(1)],
+      [2, piece(0)],
+      [3, piece(0)],
+      [-1, piece(0)],
+    ] as const) {
       expect(() => store.write(index, bytes)).toThrowError(refusal);
     }
     expect(store.arrivedBytes).toBe(0);

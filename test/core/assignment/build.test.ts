@@ -39,7 +39,10 @@ interface Choice {
 /** Every use of a key, and what it was used for. */
 type Sealed = Map<string, string>;
 
-function recipeOf({ engine, compressor, cipher, sectionBytes, pieceBytes = 1_024 }: Choice, sealed: Sealed = new Map()): Recipe {
+function recipeOf(
+  { engine, compressor, cipher, sectionBytes, pieceBytes = 1_024 }: Choice,
+  sealed: Sealed = new Map(),
+): Recipe {
   const { registries } = kernel;
   let keys = 0;
   const watched = (inner: Cipher): Cipher => ({
@@ -109,7 +112,12 @@ function roundTrip(old: Tree, next: Tree, recipe: Recipe): Build {
   const [from, to] = [manifestOf(old), manifestOf(next)];
   const build = buildUpdate(disk, objects, from, to, recipe, "/out");
   const assignments = build.sections.map((section) => travel(section, from, to));
-  expect(resultOf(from, assignments.flatMap(({ commands }) => [...commands()]))).toEqual(to);
+  expect(
+    resultOf(
+      from,
+      assignments.flatMap(({ commands }) => [...commands()]),
+    ),
+  ).toEqual(to);
   const sizes = new Map(from.flatMap((entry) => (entry.type === "file" ? [[entry.path, entry] as const] : [])));
   for (const [index, section] of build.sections.entries()) {
     const assignment = assignments[index];
@@ -118,11 +126,23 @@ function roundTrip(old: Tree, next: Tree, recipe: Recipe): Build {
     using reader = new ContentReader(assignment, {
       data,
       base: (paths) =>
-        new JoinedFiles(disk, paths.map((path) => ({ path: objects.path(sizes.get(path)?.hash ?? ""), sizeBytes: sizes.get(path)?.sizeBytes ?? 0 }))),
+        new JoinedFiles(
+          disk,
+          paths.map((path) => ({
+            path: objects.path(sizes.get(path)?.hash ?? ""),
+            sizeBytes: sizes.get(path)?.sizeBytes ?? 0,
+          })),
+        ),
       engine: (name) => kernel.registries.deltas.get(name),
       compressor: (name) => kernel.registries.compressors.get(name),
       sealing: (name) =>
-        name === "none" ? undefined : { cipher: kernel.registries.ciphers.get(name), key: section.key ?? new Uint8Array(), bound: recipe.encryption?.bound ?? new Uint8Array() },
+        name === "none"
+          ? undefined
+          : {
+              cipher: kernel.registries.ciphers.get(name),
+              key: section.key ?? new Uint8Array(),
+              bound: recipe.encryption?.bound ?? new Uint8Array(),
+            },
     });
     for (const command of assignment.commands()) {
       if (command.kind !== "file") continue;
@@ -145,14 +165,17 @@ function joined(chunks: Iterable<Uint8Array>): Buffer {
 function withContents(tree: Tree, random: SimRandom): Tree {
   const words = Array.from({ length: 40 }, () => random.below(1 << 30).toString(36));
   const sentence = () => Array.from({ length: random.below(120) }, () => words[random.below(words.length)]).join(" ");
-  const fill = (leaf: Leaf): Leaf => (leaf.type === "file" ? { ...leaf, content: random.below(8) === 0 ? "" : sentence() } : leaf);
+  const fill = (leaf: Leaf): Leaf =>
+    leaf.type === "file" ? { ...leaf, content: random.below(8) === 0 ? "" : sentence() } : leaf;
   return Object.fromEntries(Object.entries(tree).map(([path, leaf]) => [path, fill(leaf)]));
 }
 
 const engines = ["rsync", "whole"];
 const compressors = ["none", "zstd", "gzip", "brotli"];
 const ciphers = ["none", "aes-256-gcm", "chacha20-poly1305"];
-const every = engines.flatMap((engine) => compressors.flatMap((compressor) => ciphers.map((cipher) => ({ engine, compressor, cipher }))));
+const every = engines.flatMap((engine) =>
+  compressors.flatMap((compressor) => ciphers.map((cipher) => ({ engine, compressor, cipher }))),
+);
 
 describe("an update", () => {
   it.for(every)("brings exactly the files, with $engine, $compressor, $cipher and sections of any size", (choice) => {
@@ -174,12 +197,20 @@ describe("an update", () => {
 
   it("of a file that fills several blocks comes out whole, and never uses a nonce twice", () => {
     const random = new SimRandom(9);
-    const noise = Buffer.from(random.bytes(2 * blockBytes)).toString("hex").slice(0, 2 * blockBytes + 77);
+    const noise = Buffer.from(random.bytes(2 * blockBytes))
+      .toString("hex")
+      .slice(0, 2 * blockBytes + 77);
     const old: Tree = { big: { type: "file", mode: 0o644, mtimeMs: 0, content: noise } };
     const changed = `${noise.slice(0, 100)}here${noise.slice(100, blockBytes)}there${noise.slice(blockBytes)}`;
     const next: Tree = { big: { type: "file", mode: 0o644, mtimeMs: 0, content: changed } };
     const sealed: Sealed = new Map();
-    const choice = { engine: "rsync", compressor: "zstd", cipher: "aes-256-gcm", sectionBytes: 1 << 30, pieceBytes: 1 << 20 };
+    const choice = {
+      engine: "rsync",
+      compressor: "zstd",
+      cipher: "aes-256-gcm",
+      sectionBytes: 1 << 30,
+      pieceBytes: 1 << 20,
+    };
     const build = roundTrip({}, next, recipeOf(choice, sealed));
     expect(build.sections[0]?.content.parts[0]?.blocks).toHaveLength(3);
     expect(sealed.size).toBe(3);
@@ -191,7 +222,11 @@ describe("an update", () => {
     const random = new SimRandom(11);
     const [old, next] = [withContents(randomTree(random), random), withContents(randomTree(random), random)];
     const sealed: Sealed = new Map();
-    const build = roundTrip(old, next, recipeOf({ engine: "rsync", compressor: "zstd", cipher: "chacha20-poly1305", sectionBytes: 1 }, sealed));
+    const build = roundTrip(
+      old,
+      next,
+      recipeOf({ engine: "rsync", compressor: "zstd", cipher: "chacha20-poly1305", sectionBytes: 1 }, sealed),
+    );
     const keys = build.sections.map(({ key }) => toHex(key ?? new Uint8Array()));
     expect(keys.length).toBeGreaterThan(1);
     expect(new Set(keys).size).toBe(keys.length);
@@ -200,7 +235,11 @@ describe("an update", () => {
   it("has one section without data when nothing must travel", () => {
     const one: Tree = { a: { type: "file", mode: 0o644, mtimeMs: 0, content: "x" } };
     const two: Tree = { b: { type: "file", mode: 0o600, mtimeMs: 0, content: "x" } };
-    const { sections, contentBytes } = roundTrip(one, two, recipeOf({ engine: "rsync", compressor: "zstd", cipher: "none", sectionBytes: 1 }));
+    const { sections, contentBytes } = roundTrip(
+      one,
+      two,
+      recipeOf({ engine: "rsync", compressor: "zstd", cipher: "none", sectionBytes: 1 }),
+    );
     expect(sections).toHaveLength(1);
     expect(sections[0]?.content.data.sizeBytes).toBe(0);
     expect(contentBytes).toBe(0);
@@ -244,11 +283,21 @@ describe("data that was changed", () => {
       wrong[bit >> 3] = (wrong[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       using reader = new ContentReader(assignment, {
         data: { sizeBytes: wrong.length, read: (offset, length) => wrong.subarray(offset, offset + length) },
-        base: (paths) => new JoinedFiles(disk, paths.map(() => ({ path: objects.path(base?.hash ?? ""), sizeBytes: base?.sizeBytes ?? 0 }))),
+        base: (paths) =>
+          new JoinedFiles(
+            disk,
+            paths.map(() => ({ path: objects.path(base?.hash ?? ""), sizeBytes: base?.sizeBytes ?? 0 })),
+          ),
         engine: (name) => kernel.registries.deltas.get(name),
         compressor: (name) => kernel.registries.compressors.get(name),
         sealing: (name) =>
-          name === "none" ? undefined : { cipher: kernel.registries.ciphers.get(name), key: section.key ?? new Uint8Array(), bound: recipe.encryption?.bound ?? new Uint8Array() },
+          name === "none"
+            ? undefined
+            : {
+                cipher: kernel.registries.ciphers.get(name),
+                key: section.key ?? new Uint8Array(),
+                bound: recipe.encryption?.bound ?? new Uint8Array(),
+              },
       });
       const read = () => {
         for (const command of assignment.commands()) {

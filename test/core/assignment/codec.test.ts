@@ -14,7 +14,10 @@ const whole = encodeAssignment(fullHeader, everyCommand);
 const decoded = (buffer: Uint8Array) => {
   const { header, commands } = decodeAssignment(buffer);
   const { data } = header;
-  return { header: { ...header, data: { ...data, pieceHashes: Uint8Array.from(data.pieceHashes) } }, commands: [...commands()] };
+  return {
+    header: { ...header, data: { ...data, pieceHashes: Uint8Array.from(data.pieceHashes) } },
+    commands: [...commands()],
+  };
 };
 
 describe("a command buffer", () => {
@@ -38,8 +41,12 @@ describe("a command buffer", () => {
     await expect(`${commit.toString("hex").replaceAll(/.{64}/g, "$&\n")}\n`).toMatchFileSnapshot("golden/commit.hex");
     // Of what does not depend on how zstd packs: header and trailer.
     const headerBytes = Buffer.from(whole).readUInt32BE(5);
-    expect(hexHashOf(whole.subarray(17, 17 + headerBytes))).toMatchInlineSnapshot(`"f549f8ad620762cc759b3891108397638da89d5f0cae95dbaa6f77cbc0b0ffdc"`);
-    expect(Buffer.from(whole.subarray(-32)).toString("hex")).toMatchInlineSnapshot(`"283eb3057e6ae5111dbcc3818f9010c63eb372652d5d36c5f23d05c3a73e8773"`);
+    expect(hexHashOf(whole.subarray(17, 17 + headerBytes))).toMatchInlineSnapshot(
+      `"f549f8ad620762cc759b3891108397638da89d5f0cae95dbaa6f77cbc0b0ffdc"`,
+    );
+    expect(Buffer.from(whole.subarray(-32)).toString("hex")).toMatchInlineSnapshot(
+      `"283eb3057e6ae5111dbcc3818f9010c63eb372652d5d36c5f23d05c3a73e8773"`,
+    );
   });
 });
 
@@ -177,7 +184,9 @@ function isAccepted(buffer: Uint8Array, tries = 3): boolean {
   if (elapsed > 100 && tries > 1) return isAccepted(buffer, tries - 1);
   const isFine = error === undefined || (isFailure(error) && /^DIST_ERR_(ASSIGNMENT_|PATH_INVALID)/.test(error.code));
   if (!isFine || elapsed > 100) {
-    throw new Error(`after ${elapsed} ms, for ${Buffer.from(buffer).toString("hex")}: ${String(error)}`, { cause: error });
+    throw new Error(`after ${elapsed} ms, for ${Buffer.from(buffer).toString("hex")}: ${String(error)}`, {
+      cause: error,
+    });
   }
   return error === undefined;
 }
@@ -199,14 +208,18 @@ describe("a signature", () => {
     }
   });
 
-  it.for([0, 1, signatureBytes - 1, signatureBytes, signatureBytes + 1, sealed.length - 1])("does not fit when %i bytes are left", (length) => {
-    expect(() => openSeal(sealed.subarray(0, length), publicKey)).toThrowError("not signed by the control");
-  });
+  it.for([0, 1, signatureBytes - 1, signatureBytes, signatureBytes + 1, sealed.length - 1])(
+    "does not fit when %i bytes are left",
+    (length) => {
+      expect(() => openSeal(sealed.subarray(0, length), publicKey)).toThrowError("not signed by the control");
+    },
+  );
 
   it("of another control, or for something else, does not fit", () => {
     const other = generateKeyPairSync("ed25519").privateKey;
     const byOther = sealAssignment(whole, (bytes) => sign(null, bytes, other));
     const forElse = Buffer.concat([whole, sign(null, Buffer.from(hexHashOf(whole), "hex"), privateKey)]);
-    for (const wrong of [byOther, forElse]) expect(() => openSeal(wrong, publicKey)).toThrowError("not signed by the control");
+    for (const wrong of [byOther, forElse])
+      expect(() => openSeal(wrong, publicKey)).toThrowError("not signed by the control");
   });
 });

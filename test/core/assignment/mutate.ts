@@ -6,7 +6,22 @@ import type { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 
 type Value = unknown;
 
-const oddNames = ["", ".", "..", "/", "a/../b", "../x", "/etc/passwd", "a//b", "a\0b", "x".repeat(300), "a/".repeat(300), "file", "update", "none"];
+const oddNames = [
+  "",
+  ".",
+  "..",
+  "/",
+  "a/../b",
+  "../x",
+  "/etc/passwd",
+  "a//b",
+  "a\0b",
+  "x".repeat(300),
+  "a/".repeat(300),
+  "file",
+  "update",
+  "none",
+];
 const oddNumbers = [-1, 0, 1, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), 1e300];
 
 /** A buffer with one thing in it changed, in a way that gets far: lengths and trailer are made right again, mostly. */
@@ -32,12 +47,15 @@ function partsOf(bytes: Uint8Array): { header: Uint8Array; sequence: Uint8Array 
   const buffer = Buffer.from(bytes);
   const bodyStart = fixedBytes + buffer.readUInt32BE(5);
   const body = buffer.subarray(bodyStart, bodyStart + buffer.readUInt32BE(9));
-  return { header: buffer.subarray(fixedBytes, bodyStart), sequence: body.length === 0 ? body : zstdDecompressSync(body) };
+  return {
+    header: buffer.subarray(fixedBytes, bodyStart),
+    sequence: body.length === 0 ? body : zstdDecompressSync(body),
+  };
 }
 
 function commandsOf(sequence: Uint8Array): Value[] {
   const commands: Value[] = [];
-  for (let rest = sequence; rest.length > 0; ) {
+  for (let rest = sequence; rest.length > 0;) {
     const [value, next] = decodeFirst(rest);
     commands.push(value);
     rest = next;
@@ -65,7 +83,11 @@ export function mutateBytes(bytes: Uint8Array, random: SimRandom): Uint8Array {
       copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8));
       return copy;
     case 1:
-      copy.fill([0, 0xff, 0x7f, 0x80][random.below(4)] ?? 0, Math.min(at, copy.length), Math.min(at + length, copy.length));
+      copy.fill(
+        [0, 0xff, 0x7f, 0x80][random.below(4)] ?? 0,
+        Math.min(at, copy.length),
+        Math.min(at + length, copy.length),
+      );
       return copy;
     case 2:
       return copy.subarray(0, at);
@@ -89,7 +111,8 @@ function mutateValue(value: Value, random: SimRandom): Value {
   if (random.below(8) === 0) return oddValue(random);
   if (Array.isArray(value)) return mutateList(value, random);
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) return mutateMap(value, random);
-  if (typeof value === "number") return random.below(2) === 0 ? value + random.below(5) - 2 : oddNumbers[random.below(oddNumbers.length)];
+  if (typeof value === "number")
+    return random.below(2) === 0 ? value + random.below(5) - 2 : oddNumbers[random.below(oddNumbers.length)];
   if (typeof value === "string") return random.below(2) === 0 ? `${value}x` : oddNames[random.below(oddNames.length)];
   if (value instanceof Uint8Array) return mutateBytes(value, random);
   return oddValue(random);
@@ -119,6 +142,22 @@ function mutateList(list: readonly Value[], random: SimRandom): Value[] {
 
 function oddValue(random: SimRandom): Value {
   const deep = Array.from({ length: 50 }).reduce<Value>((inner) => [inner], 0);
-  const values = [null, true, "", "x", -1, 0, 2 ** 40, 0.5, [], {}, [[]], deep, new Uint8Array(3), { kind: "file" }, oddNames[random.below(oddNames.length)]];
+  const values = [
+    null,
+    true,
+    "",
+    "x",
+    -1,
+    0,
+    2 ** 40,
+    0.5,
+    [],
+    {},
+    [[]],
+    deep,
+    new Uint8Array(3),
+    { kind: "file" },
+    oddNames[random.below(oddNames.length)],
+  ];
   return values[random.below(values.length)];
 }

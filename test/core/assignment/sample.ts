@@ -37,7 +37,16 @@ export const fullHeader: Header = {
         [300, false],
       ],
     },
-    { offset: 1_300, engine: "whole", base: [], sizeBytes: 200, deltaBytes: 200, compressor: "none", cipher: "none", blocks: [[200, false]] },
+    {
+      offset: 1_300,
+      engine: "whole",
+      base: [],
+      sizeBytes: 200,
+      deltaBytes: 200,
+      compressor: "none",
+      cipher: "none",
+      blocks: [[200, false]],
+    },
   ],
 };
 

@@ -11,7 +11,15 @@ import { manifestOf } from "../agent/site-trial.ts";
 
 const bytesOf = (manifest: Iterable<Entry>) => Buffer.concat([...encodeManifest(manifest)]);
 const hash = "5".repeat(64);
-const file = (path: string, more: object = {}): Entry => ({ type: "file", path, mode: 0o644, sizeBytes: 3, mtimeMs: 1, hash, ...more });
+const file = (path: string, more: object = {}): Entry => ({
+  type: "file",
+  path,
+  mode: 0o644,
+  sizeBytes: 3,
+  mtimeMs: 1,
+  hash,
+  ...more,
+});
 const directory = (path: string, mode = 0o755): Entry => ({ type: "directory", path, mode });
 
 const sample: Manifest = [
@@ -36,14 +44,20 @@ describe("a manifest", () => {
   });
 
   it("may have more entries than fit one chunk", () => {
-    const names = Array.from({ length: 20_000 }, (_, index) => file(`${index}-${"x".repeat(90)}`)).sort((a, b) => (a.path < b.path ? -1 : 1));
+    const names = Array.from({ length: 20_000 }, (_, index) => file(`${index}-${"x".repeat(90)}`)).sort((a, b) =>
+      a.path < b.path ? -1 : 1,
+    );
     expect([...encodeManifest(names)].length).toBeGreaterThan(1);
     expect(decodeManifest(bytesOf(names))).toEqual(names);
   });
 
   it("is the format of version 1, and its hash names the tree", () => {
-    expect(bytesOf(sample.slice(0, 3)).toString("hex")).toMatchInlineSnapshot(`"64737474726565310101a400010a0000000000000003ffffffffffffffff55555555555555555555555555555555555555555555555555555555555555550201c00001640101a40003642f65000001000000000000000000000000015555555555555555555555555555555555555555555555555555555555555555"`);
-    expect(treeHash(sample)).toMatchInlineSnapshot(`"1c77c5fa10e6adea2b72cb8f44b15b57034ead4cfa2de90270a9794b23385a9d"`);
+    expect(bytesOf(sample.slice(0, 3)).toString("hex")).toMatchInlineSnapshot(
+      `"64737474726565310101a400010a0000000000000003ffffffffffffffff55555555555555555555555555555555555555555555555555555555555555550201c00001640101a40003642f65000001000000000000000000000000015555555555555555555555555555555555555555555555555555555555555555"`,
+    );
+    expect(treeHash(sample)).toMatchInlineSnapshot(
+      `"1c77c5fa10e6adea2b72cb8f44b15b57034ead4cfa2de90270a9794b23385a9d"`,
+    );
     expect(emptyTree).toMatchInlineSnapshot(`"ef9903af69de90abf3e8e31cddf73de988447cd6572837a0ebcb79df6681f05a"`);
     expect(treeHash(sample.slice(1))).not.toBe(treeHash(sample));
   });
@@ -68,7 +82,9 @@ describe("a manifest", () => {
     ["with a negative size", [file("a", { sizeBytes: -1 })]],
     ["with a link that leaves", [{ type: "symlink", path: "a", target: ".." }]],
   ])("%s is refused", ([, entries]) => {
-    expect(() => decodeManifest(bytesOf(entries))).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_MANIFEST" }));
+    expect(() => decodeManifest(bytesOf(entries))).toThrowError(
+      expect.objectContaining({ code: "DIST_ERR_CONTENT_MANIFEST" }),
+    );
   });
 
   it("is refused wherever it is cut off, unless it is a whole smaller one", () => {
@@ -89,7 +105,8 @@ describe("a manifest", () => {
       const read = decodable(bytes);
       if (read === undefined) continue;
       taken += 1;
-      if (!bytesOf(read).equals(bytes)) throw new Error(`two ways to write a tree: ${Buffer.from(bytes).toString("hex")}`);
+      if (!bytesOf(read).equals(bytes))
+        throw new Error(`two ways to write a tree: ${Buffer.from(bytes).toString("hex")}`);
     }
     expect(taken).toBeGreaterThan(1_000);
   }, 300_000);
@@ -109,7 +126,14 @@ function decodable(bytes: Uint8Array): Manifest | undefined {
 
 describe("the comparison of two trees", () => {
   it("tells what is new, gone, changed, and different only in attributes", () => {
-    const base: Manifest = [file("a"), file("b"), file("c"), directory("d"), file("d/e"), { type: "symlink", path: "l", target: "a" }];
+    const base: Manifest = [
+      file("a"),
+      file("b"),
+      file("c"),
+      directory("d"),
+      file("d/e"),
+      { type: "symlink", path: "l", target: "a" },
+    ];
     const target: Manifest = [
       file("a", { mode: 0o600 }),
       file("c", { hash: "6".repeat(64) }),

@@ -27,7 +27,10 @@ function takeAll(store: ObjectStore): void {
 
 /** Every object that is there, which must be what its name says. */
 function objectsIn(disk: SimDisk): string[] {
-  const found = disk.list("/objects").filter((name) => name.length === 2).flatMap((prefix) => disk.list(`/objects/${prefix}`));
+  const found = disk
+    .list("/objects")
+    .filter((name) => name.length === 2)
+    .flatMap((prefix) => disk.list(`/objects/${prefix}`));
   for (const hash of found) expect(hexHashOf(readFile(disk, `/objects/${hash.slice(0, 2)}/${hash}`))).toBe(hash);
   return found;
 }
@@ -99,7 +102,9 @@ describe("the store of objects", () => {
         expect(count).toBeGreaterThan(20);
         return;
       }
-      const losses = [0, 1, 2, 3].map((seed) => disk.afterPowerLoss(seed === 1 ? "ext4" : "strict", new SimRandom(seed)));
+      const losses = [0, 1, 2, 3].map((seed) =>
+        disk.afterPowerLoss(seed === 1 ? "ext4" : "strict", new SimRandom(seed)),
+      );
       for (const after of [disk.afterKill(), ...losses]) {
         objectsIn(after);
         takeAll(new ObjectStore(after, "/objects", "job"));

@@ -30,7 +30,13 @@ function planted(tree: Tree): SimDisk {
 
 function scanned(disk: Disk, options: Partial<ScanOptions> = {}): Scan {
   const objects = new ObjectStore(disk, "/objects", "job");
-  const found = scan(disk, "/staging", { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: longAgo, ...options });
+  const found = scan(disk, "/staging", {
+    selection: createSelection(takeEverything),
+    objects,
+    memory: new Map(),
+    startedAt: longAgo,
+    ...options,
+  });
   objects.settle();
   return found;
 }
@@ -53,7 +59,8 @@ describe("a scan", () => {
     const found = scanned(disk);
     expect(found.manifest).toEqual(manifestOf(tree));
     expect(found.readBytes).toBe(10);
-    for (const content of ["<h1>", "", "#!"]) expect(new ObjectStore(disk, "/objects", "x").has(hexHashOf(Buffer.from(content)))).toBe(true);
+    for (const content of ["<h1>", "", "#!"])
+      expect(new ObjectStore(disk, "/objects", "x").has(hexHashOf(Buffer.from(content)))).toBe(true);
   });
 
   it("takes whatever name a file system can hold", () => {
@@ -72,11 +79,27 @@ describe("a scan", () => {
     ["include", { include: ["public"] }, ["public", "public/a.html", "public/css", "public/css/b.css"]],
     ["include of a glob", { include: ["**/*.css"] }, ["public", "public/css", "public/css/b.css"]],
     ["exclude of a directory", { exclude: ["public/css"] }, ["empty", "notes.txt", "public", "public/a.html"]],
-    ["exclude of a name at any depth", { exclude: ["*.css"] }, ["empty", "notes.txt", "public", "public/a.html", "public/css"]],
-    ["exclude from the root only", { exclude: ["/notes.txt", "/b.css"] }, ["empty", "public", "public/a.html", "public/css", "public/css/b.css"]],
+    [
+      "exclude of a name at any depth",
+      { exclude: ["*.css"] },
+      ["empty", "notes.txt", "public", "public/a.html", "public/css"],
+    ],
+    [
+      "exclude from the root only",
+      { exclude: ["/notes.txt", "/b.css"] },
+      ["empty", "public", "public/a.html", "public/css", "public/css/b.css"],
+    ],
     ["types", { types: ["html", ".CSS"] }, ["public", "public/a.html", "public/css", "public/css/b.css"]],
-    ["exclude before include", { include: ["public"], exclude: ["a.html"] }, ["public", "public/css", "public/css/b.css"]],
-    ["a directory with a slash behind it", { include: ["public/"] }, ["public", "public/a.html", "public/css", "public/css/b.css"]],
+    [
+      "exclude before include",
+      { include: ["public"], exclude: ["a.html"] },
+      ["public", "public/css", "public/css/b.css"],
+    ],
+    [
+      "a directory with a slash behind it",
+      { include: ["public/"] },
+      ["public", "public/a.html", "public/css", "public/css/b.css"],
+    ],
   ] as const)("obeys %s", ([, rules, expected]) => {
     const tree: Tree = {
       "notes.txt": file("n"),
@@ -103,7 +126,9 @@ describe("a scan", () => {
 
   it("refuses what the policy refuses, and names it so that it can be shown", () => {
     const refuse = (path: string) => (path.includes("\n") ? "it is odd" : undefined);
-    expect(() => scanned(planted({ "a\nb": file("x") }), { refuse })).toThrowError("path 'a\\x0ab' is refused: it is odd");
+    expect(() => scanned(planted({ "a\nb": file("x") }), { refuse })).toThrowError(
+      "path 'a\\x0ab' is refused: it is odd",
+    );
   });
 
   it("says what is wrong with a staging directory that is missing, no directory, or cannot be read", () => {
@@ -112,7 +137,8 @@ describe("a scan", () => {
     const from = (path: string) => () =>
       scan(disk, path, { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: longAgo });
     expect(from("/nowhere")).toThrowError("'/nowhere' does not exist");
-    for (const path of ["/staging/a", "/staging"]) expect(from(path)).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_STAGING" }));
+    for (const path of ["/staging/a", "/staging"])
+      expect(from(path)).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_STAGING" }));
     disk.chmod("/staging/closed", 0o755);
     disk.chmod("/staging/a", 0o000);
     expect(from("/staging")).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_STAGING" }));
@@ -149,9 +175,12 @@ describe("a file that changes while it is scanned", () => {
     const disk = planted({ a: file("x") });
     const objects = new ObjectStore(disk, "/objects", "job");
     const options = { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: longAgo };
-    expect(() => scan(changing(disk, grow(disk)), "/staging", { ...options, objects: new ObjectStore(changing(disk, grow(disk)), "/objects", "job") })).toThrowError(
-      expect.objectContaining({ code: "DIST_ERR_CONTENT_CHANGING", retryable: true }),
-    );
+    expect(() =>
+      scan(changing(disk, grow(disk)), "/staging", {
+        ...options,
+        objects: new ObjectStore(changing(disk, grow(disk)), "/objects", "job"),
+      }),
+    ).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_CHANGING", retryable: true }));
     objects.discard();
     expect(disk.list("/objects")).toEqual([]);
   });
@@ -258,7 +287,11 @@ describe("a scan after a scan", () => {
 
   it("keeps the times of files whose content is as before", () => {
     const before = manifestOf({ a: file("x"), b: file("y") });
-    const touched = before.map((entry) => ({ ...entry, mtimeMs: 5, ...(entry.path === "b" ? { hash: "0".repeat(64) } : {}) }));
+    const touched = before.map((entry) => ({
+      ...entry,
+      mtimeMs: 5,
+      ...(entry.path === "b" ? { hash: "0".repeat(64) } : {}),
+    }));
     const kept = keepTimes(touched as typeof before, before);
     expect(kept.map((entry) => (entry.type === "file" ? entry.mtimeMs : 0))).toEqual([1_700_000_000_000, 5]);
   });
@@ -279,10 +312,19 @@ describe("on a real disk", () => {
     writeFileSync(Buffer.concat([Buffer.from(`${staging}/`), Buffer.of(0xff, 0x0a, 0xc3)]), "odd");
     symlinkSync("page", join(staging, "link"));
     const objects = new ObjectStore(realDisk, join(root, "objects"), "job");
-    const found = scan(realDisk, staging, { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: Date.now() });
+    const found = scan(realDisk, staging, {
+      selection: createSelection(takeEverything),
+      objects,
+      memory: new Map(),
+      startedAt: Date.now(),
+    });
     objects.settle();
     expect(found.passedOver).toEqual(["pipe", "socket"]);
     expect(paths(found)).toEqual(["link", "page", "\udcff\n\udcc3"]);
-    expect(found.manifest[1]).toMatchObject({ mtimeMs: 1_700_000_000_000, sizeBytes: 5, hash: hexHashOf(Buffer.from("hello")) });
+    expect(found.manifest[1]).toMatchObject({
+      mtimeMs: 1_700_000_000_000,
+      sizeBytes: 5,
+      hash: hexHashOf(Buffer.from("hello")),
+    });
   });
 });

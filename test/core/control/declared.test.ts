@@ -6,7 +6,8 @@ import { Trial, databases } from "./trial.ts";
 
 describe.each(databases)("what is declared and signed, with the %s database", (database) => {
   let trial: Trial;
-  const rows = () => trial.control.db.selectFrom("assignment").selectAll().where("site", "=", "www").orderBy("serial").execute();
+  const rows = () =>
+    trial.control.db.selectFrom("assignment").selectAll().where("site", "=", "www").orderBy("serial").execute();
   const publish = async (text: string) => {
     writeTree(trial.staging("www"), { "index.html": text });
     const job = await trial.run({ kind: "publish", site: "www" });
@@ -16,7 +17,10 @@ describe.each(databases)("what is declared and signed, with the %s database", (d
 
   beforeAll(async () => {
     trial = await Trial.start(database);
-    await trial.declare({ groups: { web: { nodes: ["a"] } }, sites: { www: { staging: "./staging/www", group: "web" } } });
+    await trial.declare({
+      groups: { web: { nodes: ["a"] } },
+      sites: { www: { staging: "./staging/www", group: "web" } },
+    });
     await trial.startAgent("a");
     mixedTree(trial.staging("www"), "declared");
   });
@@ -34,7 +38,10 @@ describe.each(databases)("what is declared and signed, with the %s database", (d
     await publish("one");
     await trial.declare({
       groups: { web: { nodes: ["a"] }, more: { nodes: ["z"] } },
-      sites: { www: { staging: "./staging/www", group: "web", exclude: ["*.draft"] }, other: { staging: "./staging/other", group: "more" } },
+      sites: {
+        www: { staging: "./staging/www", group: "web", exclude: ["*.draft"] },
+        other: { staging: "./staging/other", group: "more" },
+      },
     });
     const { sites, groups } = await trial.control.catalog.export();
     expect(Object.keys(sites)).toEqual(["other", "www"]);
@@ -43,7 +50,10 @@ describe.each(databases)("what is declared and signed, with the %s database", (d
   });
 
   it("says which sites there are when one is unknown", async () => {
-    await expect(trial.control.catalog.site("nowhere")).rejects.toMatchObject({ code: "DIST_ERR_SITE_UNKNOWN", hint: expect.stringContaining("other, www") as string });
+    await expect(trial.control.catalog.site("nowhere")).rejects.toMatchObject({
+      code: "DIST_ERR_SITE_UNKNOWN",
+      hint: expect.stringContaining("other, www") as string,
+    });
   });
 
   it("gives each assignment the next serial, also after a restart, and names the one before", async () => {
@@ -54,7 +64,11 @@ describe.each(databases)("what is declared and signed, with the %s database", (d
     const found = await rows();
     const serials = found.map(({ serial }) => serial);
     expect(serials).toEqual(serials.map((_, index) => index + 1));
-    const last = await trial.control.db.selectFrom("site").select("last_assignment").where("name", "=", "www").executeTakeFirst();
+    const last = await trial.control.db
+      .selectFrom("site")
+      .select("last_assignment")
+      .where("name", "=", "www")
+      .executeTakeFirst();
     expect(last?.last_assignment).toBe(found.at(-1)?.id);
   });
 

@@ -10,12 +10,19 @@ describe.each(databases)("jobs, with the %s database", (database) => {
   let trial: Trial;
   let count = 0;
   const change = (site: string) => writeTree(trial.staging(site), { "index.html": `change ${(count += 1)}\n` });
-  const isLive = (node: string, site: string) => expect(readTree(trial.live(node, site))).toEqual(readTree(trial.staging(site)));
+  const isLive = (node: string, site: string) =>
+    expect(readTree(trial.live(node, site))).toEqual(readTree(trial.staging(site)));
   const serialsOf = async (site: string) => {
-    const rows = await trial.control.db.selectFrom("assignment").selectAll().where("site", "=", site).orderBy("serial").execute();
+    const rows = await trial.control.db
+      .selectFrom("assignment")
+      .selectAll()
+      .where("site", "=", site)
+      .orderBy("serial")
+      .execute();
     return rows.map(({ serial }) => serial);
   };
-  const allJobs = () => trial.control.db.selectFrom("job").select(["id", "kind", "site", "state"]).orderBy("asked_at").execute();
+  const allJobs = () =>
+    trial.control.db.selectFrom("job").select(["id", "kind", "site", "state"]).orderBy("asked_at").execute();
 
   beforeAll(async () => {
     trial = await Trial.start(database);
@@ -25,7 +32,11 @@ describe.each(databases)("jobs, with the %s database", (database) => {
         www: { staging: "./staging/www", group: "web", policy: { quorum: "1", keepVersions: 3, keepCheckpoints: 2 } },
         blog: { staging: "./staging/blog", group: "web" },
         edge: { staging: "./staging/edge", group: "labelled" },
-        slow: { staging: "./staging/slow", group: "web", policy: { transport: "counted", pieceBytes: "4 KiB", compress: [] } },
+        slow: {
+          staging: "./staging/slow",
+          group: "web",
+          policy: { transport: "counted", pieceBytes: "4 KiB", compress: [] },
+        },
       },
     });
     for (const name of ["a", "b"]) await trial.startAgent(name, { plugins: [{ use: counted }] });
@@ -43,7 +54,10 @@ describe.each(databases)("jobs, with the %s database", (database) => {
     const heard = trial.event((event) => event.type === "job" && event.state === "queued");
     const asked = trial.control.ask({ kind: "publish", site: "www" }, "test");
     const event = await heard;
-    const stored = "job" in event ? await trial.control.db.selectFrom("job").select("state").where("id", "=", event.job).execute() : [];
+    const stored =
+      "job" in event
+        ? await trial.control.db.selectFrom("job").select("state").where("id", "=", event.job).execute()
+        : [];
     expect(stored).toHaveLength(1);
     await trial.ended((await asked).id);
   });
@@ -131,7 +145,12 @@ describe.each(databases)("jobs, with the %s database", (database) => {
     // Old versions are dropped before the next job of the site begins.
     await trial.run({ kind: "checkpoint", site: "www", label: "kept as well" });
     const { liveVersion = 0 } = await trial.control.catalog.site("www");
-    const rows = await trial.control.db.selectFrom("version").select("number").where("site", "=", "www").orderBy("number").execute();
+    const rows = await trial.control.db
+      .selectFrom("version")
+      .select("number")
+      .where("site", "=", "www")
+      .orderBy("number")
+      .execute();
     const numbers = rows.map(({ number }) => number);
     expect(numbers).toContain(kept);
     expect(numbers).toEqual(expect.arrayContaining([liveVersion - 2, liveVersion - 1, liveVersion]));
@@ -141,19 +160,41 @@ describe.each(databases)("jobs, with the %s database", (database) => {
 
   it("keep no more checkpoints than the policy says", async () => {
     for (const label of ["one", "two", "three"]) await trial.run({ kind: "checkpoint", site: "www", label });
-    const labels = await trial.control.db.selectFrom("checkpoint").select("label").where("site", "=", "www").orderBy("created_at").execute();
+    const labels = await trial.control.db
+      .selectFrom("checkpoint")
+      .select("label")
+      .where("site", "=", "www")
+      .orderBy("created_at")
+      .execute();
     expect(labels.map(({ label }) => label)).toEqual(["two", "three"]);
-    await expect(trial.control.ask({ kind: "restore", site: "www", checkpoint: "one" }, "test")).rejects.toMatchObject({ code: "DIST_ERR_CHECKPOINT_UNKNOWN" });
+    await expect(trial.control.ask({ kind: "restore", site: "www", checkpoint: "one" }, "test")).rejects.toMatchObject({
+      code: "DIST_ERR_CHECKPOINT_UNKNOWN",
+    });
   });
 
   it("that a node does not finish do not keep it from the next one", async () => {
-    const policy = { transport: "counted", pieceBytes: "4 KiB", compress: [], quorum: "1", prepareTimeout: "1s", commitTimeout: "1s" };
-    await trial.declare({ groups: { web: { nodes: ["a", "b"] } }, sites: { stuck: { staging: "./staging/stuck", group: "web", policy } } });
+    const policy = {
+      transport: "counted",
+      pieceBytes: "4 KiB",
+      compress: [],
+      quorum: "1",
+      prepareTimeout: "1s",
+      commitTimeout: "1s",
+    };
+    await trial.declare({
+      groups: { web: { nodes: ["a", "b"] } },
+      sites: { stuck: { staging: "./staging/stuck", group: "web", policy } },
+    });
     await trial.stopAgent("b");
     await trial.startAgent("b", { plugins: [{ use: counted, options: { haltAfter: 2 } }] });
     writeTree(trial.staging("stuck"), { "film.mp4": noise(40_000, "stuck") });
-    const replicated = trial.event((event) => event.type === "job" && event.kind === "replicate" && event.state === "done");
-    expect(await trial.run({ kind: "publish", site: "stuck" })).toMatchObject({ state: "done", reason: "1 of 2 nodes switched, 1 failed" });
+    const replicated = trial.event(
+      (event) => event.type === "job" && event.kind === "replicate" && event.state === "done",
+    );
+    expect(await trial.run({ kind: "publish", site: "stuck" })).toMatchObject({
+      state: "done",
+      reason: "1 of 2 nodes switched, 1 failed",
+    });
     await replicated;
     for (const node of ["a", "b"]) isLive(node, "stuck");
   });
@@ -162,7 +203,9 @@ describe.each(databases)("jobs, with the %s database", (database) => {
     change("edge");
     await trial.startAgent("c", { labels: { tier: "edge" } });
     expect(await trial.run({ kind: "publish", site: "edge" })).toMatchObject({ state: "done" });
-    const replicated = trial.event((event) => event.type === "job" && event.kind === "replicate" && event.state === "done");
+    const replicated = trial.event(
+      (event) => event.type === "job" && event.kind === "replicate" && event.state === "done",
+    );
     await trial.startAgent("d", { labels: { tier: "edge" } });
     await replicated;
     for (const node of ["c", "d"]) isLive(node, "edge");
@@ -171,7 +214,9 @@ describe.each(databases)("jobs, with the %s database", (database) => {
   it("come by themselves for a node of which the release was damaged", async () => {
     await trial.stopAgent("d");
     rmSync(join(trial.live("d", "edge"), "index.html"));
-    const replicated = trial.event((event) => event.type === "job" && event.kind === "replicate" && event.state === "done");
+    const replicated = trial.event(
+      (event) => event.type === "job" && event.kind === "replicate" && event.state === "done",
+    );
     await trial.startAgent("d", { labels: { tier: "edge" } });
     await replicated;
     isLive("d", "edge");

@@ -32,17 +32,32 @@ describe.each(databases)("who may do what, with the %s database", (database) => 
 
     it("give a node the name they carry, whatever it calls itself", async () => {
       const { id } = await ask(await token({ nodeName: "given" }), "chosen");
-      expect(await trial.control.db.selectFrom("node").select("name").where("id", "=", id).execute()).toEqual([{ name: "given" }]);
+      expect(await trial.control.db.selectFrom("node").select("name").where("id", "=", id).execute()).toEqual([
+        { name: "given" },
+      ]);
     });
 
     it.each([
       ["that expired", async () => token({ lifeMs: -1 }), "new", "it expired"],
       ["for a name that is taken", async () => token({}), "given", "'given' already"],
-      ["of which the secret was guessed", async () => (await token({})).replace(/^(dst1\.\w+)\.\w+/, `$1.${"0".repeat(32)}`), "new", "nobody issued it"],
-      ["nobody made", async () => (await token({})).replace(/^dst1\.\w+/, `dst1.${"0".repeat(16)}`), "new", "nobody issued it"],
+      [
+        "of which the secret was guessed",
+        async () => (await token({})).replace(/^(dst1\.\w+)\.\w+/, `$1.${"0".repeat(32)}`),
+        "new",
+        "nobody issued it",
+      ],
+      [
+        "nobody made",
+        async () => (await token({})).replace(/^dst1\.\w+/, `dst1.${"0".repeat(16)}`),
+        "new",
+        "nobody issued it",
+      ],
     ])("%s let nobody in", async (_, make, name, reason) => {
       const before = await trial.control.db.selectFrom("node").select("id").execute();
-      await expect(ask(await make(), name)).rejects.toMatchObject({ code: "DIST_ERR_AUTH_TOKEN", message: expect.stringContaining(reason) as string });
+      await expect(ask(await make(), name)).rejects.toMatchObject({
+        code: "DIST_ERR_AUTH_TOKEN",
+        message: expect.stringContaining(reason) as string,
+      });
       expect(await trial.control.db.selectFrom("node").select("id").execute()).toEqual(before);
     });
 
@@ -88,7 +103,10 @@ describe.each(databases)("who may do what, with the %s database", (database) => 
     it("have tokens of which only hashes are kept, and which end with them", async () => {
       const { accounts, db } = trial.control;
       await accounts.put("ending", "viewer");
-      const [secret, expired] = [await accounts.createToken("ending", "test"), await accounts.createToken("ending", "test", -1)];
+      const [secret, expired] = [
+        await accounts.createToken("ending", "test"),
+        await accounts.createToken("ending", "test", -1),
+      ];
       expect(JSON.stringify(await db.selectFrom("api_token").selectAll().execute())).not.toContain(secret);
       expect(await accounts.caller(expired)).toBeUndefined();
       await accounts.remove("ending");
@@ -107,14 +125,23 @@ describe.each(databases)("who may do what, with the %s database", (database) => 
   describe("the audit", () => {
     it("is a chain without gaps, however many write at once", async () => {
       const { audit } = trial.control;
-      await Promise.all(Array.from({ length: 20 }, (_, index) => audit.record("test", "count", String(index), { index })));
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) => audit.record("test", "count", String(index), { index })),
+      );
       expect(await audit.verify()).toBeUndefined();
       const entries = await audit.read(20);
-      expect(entries.map(({ object }) => object).reverse()).toEqual(Array.from({ length: 20 }, (_, index) => String(index)));
+      expect(entries.map(({ object }) => object).reverse()).toEqual(
+        Array.from({ length: 20 }, (_, index) => String(index)),
+      );
     });
 
     const tampering: [string, (number: number) => Promise<unknown>, number][] = [
-      ["changed", (number) => trial.control.db.updateTable("audit").set({ who: "somebody else" }).where("number", "=", number).execute(), 0],
+      [
+        "changed",
+        (number) =>
+          trial.control.db.updateTable("audit").set({ who: "somebody else" }).where("number", "=", number).execute(),
+        0,
+      ],
       ["taken out", (number) => trial.control.db.deleteFrom("audit").where("number", "=", number).execute(), 1],
     ];
     it.each(tampering)("shows that an entry was %s", async (_, tamper, shift) => {

@@ -67,8 +67,18 @@ export class Trial implements AsyncDisposable {
   async startControl(): Promise<void> {
     const { directory, log, plugins, database } = this;
     const link = { host: "127.0.0.1", port: this.#linkPort };
-    const options = { directory: this.data, link, api: { host: "127.0.0.1", port: 0 }, plugins, pluginDirectory: directory, log };
-    this.#running = await runControl({ ...options, ...(database === undefined ? {} : { databaseUrl: database }) }, realIo);
+    const options = {
+      directory: this.data,
+      link,
+      api: { host: "127.0.0.1", port: 0 },
+      plugins,
+      pluginDirectory: directory,
+      log,
+    };
+    this.#running = await runControl(
+      { ...options, ...(database === undefined ? {} : { databaseUrl: database }) },
+      realIo,
+    );
     this.#linkPort = this.control.linkPort;
   }
 
@@ -83,7 +93,10 @@ export class Trial implements AsyncDisposable {
   }
 
   /** Resolves when the node is connected; it enrols if it is new. */
-  async startAgent(name: string, options: { labels?: Record<string, string>; plugins?: readonly PluginUse[] } = {}): Promise<void> {
+  async startAgent(
+    name: string,
+    options: { labels?: Record<string, string>; plugins?: readonly PluginUse[] } = {},
+  ): Promise<void> {
     const { control, directory, log } = this;
     const stop = new AbortController();
     const connected = this.event((event) => event.type === "node" && event.name === name && event.connected);
@@ -111,14 +124,17 @@ export class Trial implements AsyncDisposable {
   async stopAgent(name: string): Promise<void> {
     const agent = this.#agents.get(name);
     const id = await this.nodeId(name);
-    const gone = !this.control.hub.isConnected(id) ? undefined : this.event((event) => event.type === "node" && event.node === id && !event.connected);
+    const gone = !this.control.hub.isConnected(id)
+      ? undefined
+      : this.event((event) => event.type === "node" && event.node === id && !event.connected);
     agent?.stop.abort();
     await Promise.all([agent?.ended, gone]);
     this.#agents.delete(name);
   }
 
   async nodeId(name: string): Promise<string> {
-    return (await this.control.db.selectFrom("node").select("id").where("name", "=", name).executeTakeFirstOrThrow()).id;
+    return (await this.control.db.selectFrom("node").select("id").where("name", "=", name).executeTakeFirstOrThrow())
+      .id;
   }
 
   /** Declares what a configuration with these sections declares. */

@@ -277,7 +277,7 @@ export const conversations: Readonly<Record<string, string>> = {
     40 ordered
   `,
 
-  "rollback": `
+  rollback: `
     nodes a b
     switch only
     0 start a

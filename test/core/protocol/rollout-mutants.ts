@@ -32,10 +32,13 @@ export const mutants: Readonly<Record<string, readonly [from: string, to: string
     'this.#in("prepared").concat(this.#in("able"), this.#in("preparing"))',
   ],
   "tells whoever says prepared to switch": [
-    'if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching") this.#tellToSwitch(event.node);',
-    'this.#advance(event.node, ["preparing"], "prepared"); if (this.#phase === "switching") this.#tellToSwitch(event.node);',
+    'if (this.#advance(event.node, ["preparing"], "prepared") && this.#phase === "switching")\n',
+    'this.#advance(event.node, ["preparing"], "prepared"); if (this.#phase === "switching")\n',
   ],
-  "forgets a node that is prepared while others switch": [' && this.#phase === "switching") this.#tellToSwitch(event.node);', ");"],
+  "forgets a node that is prepared while others switch": [
+    ' && this.#phase === "switching")\n          this.#tellToSwitch(event.node);',
+    ");",
+  ],
   "sends to nodes that are away": [
     'if (this.#nodes.get(node)?.connected === true) this.#effects.push({ type: "switch", node });',
     'this.#effects.push({ type: "switch", node });',
@@ -65,7 +68,7 @@ export const mutants: Readonly<Record<string, readonly [from: string, to: string
     'for (const node of [...this.#in("switching"), ...this.#in("preparing")]) this.#fail(node, "did not answer in time");',
     "",
   ],
-  "says done with too few": ["if (switched < this.#policy.quorum) this.#end", "if (switched === 0) this.#end"],
+  "says done with too few": ["if (switched < this.#policy.quorum)\n", "if (switched === 0)\n"],
   "does not record a phase before what follows from it": [
     '    this.#effects.push({ type: "record", phase });\n',
     '    if (phase !== "ordering") this.#effects.push({ type: "record", phase });\n',

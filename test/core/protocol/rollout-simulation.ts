@@ -76,7 +76,9 @@ export class RolloutSimulation {
   run(): void {
     const { quorum, commit } = this.#policy;
     const kind = this.#needsPreparing ? "publish" : "switch";
-    this.#trace.push(`${kind}: ${this.#nodes.size} nodes, quorum ${quorum}, ${commit}, ${JSON.stringify(this.#policy)}`);
+    this.#trace.push(
+      `${kind}: ${this.#nodes.size} nodes, quorum ${quorum}, ${commit}, ${JSON.stringify(this.#policy)}`,
+    );
     const connected = [...this.#nodes].filter(([, node]) => node.connected).map(([name]) => name);
     this.#hand({ type: "start", connected });
     for (let step = 0; this.#planned.length > 0 || this.#machine.wakeAt < Infinity; step += 1) {
@@ -94,7 +96,10 @@ export class RolloutSimulation {
     if (next === undefined || wakeAt <= next.at) {
       this.#now = Math.max(this.#now, wakeAt) + this.#random.below(slackMs);
       this.#hand({ type: "wake" });
-      assert.ok(this.#machine.wakeAt > this.#now, `it was woken at ${this.#now} and wants to be woken at ${wakeAt} again`);
+      assert.ok(
+        this.#machine.wakeAt > this.#now,
+        `it was woken at ${this.#now} and wants to be woken at ${wakeAt} again`,
+      );
       return;
     }
     this.#planned.shift();
@@ -181,15 +186,20 @@ export class RolloutSimulation {
   #checkStep(event: Event): void {
     const { phase } = this.#machine;
     assert.equal(phase, phases[this.#phase], "its phase is not the one it recorded");
-    assert.ok(this.#machine.wakeAt < Infinity || ["ordering", "ended"].includes(phase), `nothing wakes it while ${phase}`);
+    assert.ok(
+      this.#machine.wakeAt < Infinity || ["ordering", "ended"].includes(phase),
+      `nothing wakes it while ${phase}`,
+    );
     assert.ok(this.#now <= this.#latestEnd || phase === "ended", `it is ${phase} after all deadlines`);
-    if (event.type === "aborted" && this.#ordered === undefined) assert.equal(phase, "ended", "it was aborted and goes on");
+    if (event.type === "aborted" && this.#ordered === undefined)
+      assert.equal(phase, "ended", "it was aborted and goes on");
     const stages = this.#machine.stages();
     for (const name of this.#switched) assert.equal(stages.get(name)?.stage, "switched", `${name} had switched`);
     for (const [name, { stage }] of stages) if (stage === "switched") this.#switched.add(name);
     if (phase !== "switching") return;
     for (const [name, node] of this.#nodes) {
-      const waits = node.connected && this.#isReady(node) && !node.failed && !node.told && this.#ordered?.includes(name);
+      const waits =
+        node.connected && this.#isReady(node) && !node.failed && !node.told && this.#ordered?.includes(name);
       assert.ok(!waits, `${name} is ready and connected, and not told to switch`);
     }
   }
@@ -232,7 +242,8 @@ export class RolloutSimulation {
     if (this.#chance(8)) return this.#plan(delay, { type: "failed", node, reason: `cannot ${order}` });
     this.#plan(delay, { type: answer[order], node });
     if (this.#chance(10)) this.#plan(delay + this.#random.below(100), { type: answer[order], node });
-    if (this.#chance(4)) this.#plan(delay + this.#random.below(500), { type: "failed", node, reason: "the second time" });
+    if (this.#chance(4))
+      this.#plan(delay + this.#random.below(500), { type: "failed", node, reason: "the second time" });
   }
 
   #plan(delay: number, event: Event): void {

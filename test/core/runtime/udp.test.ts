@@ -14,11 +14,12 @@ function inbox(): { receive(datagram: Datagram): void; next(): Promise<Datagram>
       if (wake === undefined) arrived.push(datagram);
       else wake(datagram);
     },
-    next: () => new Promise((resolve) => {
-      const datagram = arrived.shift();
-      if (datagram === undefined) waiting.push(resolve);
-      else resolve(datagram);
-    }),
+    next: () =>
+      new Promise((resolve) => {
+        const datagram = arrived.shift();
+        if (datagram === undefined) waiting.push(resolve);
+        else resolve(datagram);
+      }),
   };
 }
 

@@ -1,5 +1,10 @@
 import {
-  brotliCompressSync, brotliDecompressSync, deflateRawSync, gunzipSync, gzipSync, inflateRawSync,
+  brotliCompressSync,
+  brotliDecompressSync,
+  deflateRawSync,
+  gunzipSync,
+  gzipSync,
+  inflateRawSync,
 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { Compressor } from "distributary/sdk";

@@ -169,10 +169,14 @@ function dropMark(delta: Iterable<Uint8Array>, sizeBytes: number): Iterable<Uint
 }
 
 describe("the kit of delta engines", () => {
-  it.each(Object.entries(saboteurs))("rejects an engine that %s", async (_, { create, fails }) => {
-    const kit = { ...deltaKit, cases: deltaKit.cases.filter(({ title }) => title === fails) };
-    expect(await failedCases(kit, create)).toEqual([fails]);
-  }, 60_000);
+  it.each(Object.entries(saboteurs))(
+    "rejects an engine that %s",
+    async (_, { create, fails }) => {
+      const kit = { ...deltaKit, cases: deltaKit.cases.filter(({ title }) => title === fails) };
+      expect(await failedCases(kit, create)).toEqual([fails]);
+    },
+    60_000,
+  );
 
   it("accepts an engine that is right", async () => {
     expect(await failedCases(deltaKit, but({}))).toEqual([]);

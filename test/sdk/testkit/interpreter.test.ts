@@ -65,9 +65,7 @@ const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
   ],
   [
     "does not sync the directory of releases",
-    onDisk((disk) => ({
-      sync: (path) => (path.endsWith("/releases") ? undefined : disk.sync(path)),
-    })),
+    onDisk((disk) => ({ sync: (path) => (path.endsWith("/releases") ? undefined : disk.sync(path)) })),
     "seals a release so that it survives a loss of power, whole",
   ],
   [
@@ -98,9 +96,7 @@ const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
   ],
   [
     "does not sync after a pointer moved",
-    onDisk((disk) => ({
-      sync: (path) => (path.endsWith("/site") ? undefined : disk.sync(path)),
-    })),
+    onDisk((disk) => ({ sync: (path) => (path.endsWith("/site") ? undefined : disk.sync(path)) })),
     "moves a pointer from releases/1 to releases/2 at once and for good, whatever crashes",
   ],
   [
@@ -184,23 +180,17 @@ const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
   ],
   [
     "forgets modes of directories",
-    onDisk((disk) => ({
-      chmod: (path, mode) => (isDirectory(disk, path) ? undefined : disk.chmod(path, mode)),
-    })),
+    onDisk((disk) => ({ chmod: (path, mode) => (isDirectory(disk, path) ? undefined : disk.chmod(path, mode)) })),
     "changes attributes of directories",
   ],
   [
     "gives directories their modes at once",
-    onDisk((disk) => ({
-      makeDirectory: (path) => disk.makeDirectory(path, path.endsWith("sealed") ? 0o555 : 0o700),
-    })),
+    onDisk((disk) => ({ makeDirectory: (path) => disk.makeDirectory(path, path.endsWith("sealed") ? 0o555 : 0o700) })),
     "fills a directory in which the owner may not write",
   ],
   [
     "forgets modes of files",
-    onDisk((disk) => ({
-      chmod: (path, mode) => (isDirectory(disk, path) ? disk.chmod(path, mode) : undefined),
-    })),
+    onDisk((disk) => ({ chmod: (path, mode) => (isDirectory(disk, path) ? disk.chmod(path, mode) : undefined) })),
     "makes new files, with exactly their modes and times",
   ],
   ["forgets times", onDisk(() => ({ setMtime: () => {} })), "makes new files, with exactly their modes and times"],
@@ -229,10 +219,7 @@ const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
   ],
   [
     "does not stop",
-    {
-      ...honest,
-      build: (work, io) => honest.build(work, io, new AbortController().signal),
-    },
+    { ...honest, build: (work, io) => honest.build(work, io, new AbortController().signal) },
     "stops when it is told to, before and between chunks",
   ],
   [

@@ -71,7 +71,10 @@ describe("the recording host", () => {
     });
     recordingHost(plugin);
     recordingHost(plugin, { level: 7 });
-    expect(seen).toEqual([{ level: 6, inner: { deep: true } }, { level: 7, inner: { deep: true } }]);
+    expect(seen).toEqual([
+      { level: 6, inner: { deep: true } },
+      { level: 7, inner: { deep: true } },
+    ]);
     expect(Object.isFrozen(seen[0]) && Object.isFrozen((seen[0] as { inner: object }).inner)).toBe(true);
     for (const options of [{ level: 10 }, { level: 5 }, { levl: 6 }, { inner: { deep: true, wide: 1 } }]) {
       expect(() => recordingHost(plugin, options)).toThrow(withCode("DIST_ERR_OPTIONS_INVALID"));

@@ -32,7 +32,14 @@ export default definePlugin({
             return io.http.request(peer, path, options);
           },
         };
-        return fetchPieces(http, source, range, counting(into, () => (stored += 1)), signal, 1);
+        return fetchPieces(
+          http,
+          source,
+          range,
+          counting(into, () => (stored += 1)),
+          signal,
+          1,
+        );
       },
     });
   },

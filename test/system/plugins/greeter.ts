@@ -5,7 +5,10 @@ export default definePlugin({
   name: "greeter",
   api: 1,
   roles: ["control"],
-  options: { type: "object", properties: { secret: { type: "string", default: "", description: "What must not get out." } } },
+  options: {
+    type: "object",
+    properties: { secret: { type: "string", default: "", description: "What must not get out." } },
+  },
   setup({ routes }, { secret }) {
     routes.add("hello", {
       method: "GET",

@@ -4,7 +4,15 @@ import { dirname } from "node:path";
 import { definePlugin } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 
-const moments = ["jobProposed", "jobPlanned", "jobPrepared", "beforeSwitch", "afterSwitch", "groupSwitched", "jobEnded"] as const;
+const moments = [
+  "jobProposed",
+  "jobPlanned",
+  "jobPrepared",
+  "beforeSwitch",
+  "afterSwitch",
+  "groupSwitched",
+  "jobEnded",
+] as const;
 
 /** Says that a moment of a job has come and, at the one named, does not go on, so that a test can interrupt it there. */
 export default definePlugin({

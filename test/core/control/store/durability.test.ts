@@ -112,11 +112,15 @@ async function problemsOf({ image, confirmed }: Cut): Promise<string[]> {
 }
 
 describe("a power cut", () => {
-  test.each([1, 2])("leaves all confirmed commits and no half of one (seed %i)", async (seed) => {
-    for (const cut of await runWithCuts(seed, 8)) {
-      expect(await problemsOf(cut), `${cut.image} after ${cut.confirmed.length} commits`).toEqual([]);
-    }
-  }, 300_000);
+  test.each([1, 2])(
+    "leaves all confirmed commits and no half of one (seed %i)",
+    async (seed) => {
+      for (const cut of await runWithCuts(seed, 8)) {
+        expect(await problemsOf(cut), `${cut.image} after ${cut.confirmed.length} commits`).toEqual([]);
+      }
+    },
+    300_000,
+  );
 
   test("is a test that notices a database that confirms before it syncs", async () => {
     const lazy = (disk: PowerCut): Syncs => ({

@@ -62,10 +62,12 @@ test("records added at the same time share one sync, and none is confirmed befor
   });
   await using ledger = new Ledger(path, disk);
   const before = syncs;
-  await Promise.all(Array.from({ length: 100 }, async (_, serial) => {
-    await ledger.append({ serial });
-    expect(syncs).toBe(before + 1);
-  }));
+  await Promise.all(
+    Array.from({ length: 100 }, async (_, serial) => {
+      await ledger.append({ serial });
+      expect(syncs).toBe(before + 1);
+    }),
+  );
   expect([...ledger.read()]).toHaveLength(100);
 });
 
@@ -124,7 +126,14 @@ describe("what was changed is noticed", () => {
   test.each([
     ["a changed record", (text: string) => text.replace('"serial":2', '"serial":9')],
     ["a record taken out", (text: string) => text.split("\n").toSpliced(1, 1).join("\n")],
-    ["a record put in twice", (text: string) => text.split("\n").toSpliced(1, 0, text.split("\n")[1] ?? "").join("\n")],
+    [
+      "a record put in twice",
+      (text: string) =>
+        text
+          .split("\n")
+          .toSpliced(1, 0, text.split("\n")[1] ?? "")
+          .join("\n"),
+    ],
     ["two records swapped", (text: string) => text.split("\n").toSorted().join("\n").trim()],
     ["a record made unreadable", (text: string) => text.replace('{"serial":2}', '{"serial":2')],
     ["a changed last record", (text: string) => text.replace('"serial":4', '"serial":5')],

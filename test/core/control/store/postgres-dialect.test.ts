@@ -16,7 +16,10 @@ function connect(url: string, options: PostgresOptions = {}): Kysely<unknown> {
 }
 
 async function failureOf(work: Promise<unknown>): Promise<DistributaryError> {
-  const error = await work.then(() => undefined, (reason: unknown) => reason);
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(DistributaryError);
   return error as DistributaryError;
 }
@@ -63,7 +66,10 @@ test("a server that goes away is an error of the statement, and its return is al
   await sql`select pg_terminate_backend(${rows[0]?.pid ?? 0}, 5000)`.execute(other);
   const error = await failureOf(sql`select 1`.execute(transaction));
   expect(error).toMatchObject({ code: "DIST_ERR_STORE_AWAY", retryable: true });
-  await transaction.rollback().execute().catch(() => {});
+  await transaction
+    .rollback()
+    .execute()
+    .catch(() => {});
   expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
   expect(lost.join()).toContain("terminat");
   await Promise.all([db.destroy(), other.destroy()]);

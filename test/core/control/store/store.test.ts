@@ -12,7 +12,14 @@ import { testDatabaseUrl } from "../../../postgres.ts";
 import { quietLog } from "./quiet-log.ts";
 
 interface Tables {
-  item: { id: number; text: string | null; big: number; bytes: Uint8Array | null; flag: boolean; list: number[] | null };
+  item: {
+    id: number;
+    text: string | null;
+    big: number;
+    bytes: Uint8Array | null;
+    flag: boolean;
+    list: number[] | null;
+  };
 }
 
 const item = `create table item (
@@ -66,7 +73,10 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
     expect(Object.getPrototypeOf(written.bytes)).toBe(Uint8Array.prototype);
     const nulls = { id: 2, text: null, big: -1, bytes: null, flag: false, list: [] };
     expect(await db.insertInto("item").values(nulls).returningAll().executeTakeFirstOrThrow()).toEqual(nulls);
-    const count = await db.selectFrom("item").select(({ fn }) => fn.countAll().as("n")).executeTakeFirstOrThrow();
+    const count = await db
+      .selectFrom("item")
+      .select(({ fn }) => fn.countAll().as("n"))
+      .executeTakeFirstOrThrow();
     expect(count).toEqual({ n: 2 });
   });
 
@@ -78,7 +88,10 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
   });
 
   test("tells how many rows a statement changed", async () => {
-    await db.insertInto("item").values([{ id: 1 }, { id: 2 }, { id: 3 }] as never).execute();
+    await db
+      .insertInto("item")
+      .values([{ id: 1 }, { id: 2 }, { id: 3 }] as never)
+      .execute();
     const updated = await db.updateTable("item").set({ text: "x" }).where("id", "<", 3).executeTakeFirstOrThrow();
     expect(updated.numUpdatedRows).toBe(2n);
     const deleted = await db.deleteFrom("item").executeTakeFirstOrThrow();
@@ -86,13 +99,24 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
   });
 
   test("names a broken rule by its SQLSTATE", async () => {
-    await db.insertInto("item").values({ id: 1 } as never).execute();
-    await expect(db.insertInto("item").values({ id: 1 } as never).execute()).rejects.toMatchObject({ code: "23505" });
+    await db
+      .insertInto("item")
+      .values({ id: 1 } as never)
+      .execute();
+    await expect(
+      db
+        .insertInto("item")
+        .values({ id: 1 } as never)
+        .execute(),
+    ).rejects.toMatchObject({ code: "23505" });
   });
 
   test("keeps nothing of a transaction that throws", async () => {
     const transaction = db.transaction().execute(async (inside) => {
-      await inside.insertInto("item").values({ id: 1 } as never).execute();
+      await inside
+        .insertInto("item")
+        .values({ id: 1 } as never)
+        .execute();
       throw new Error("no");
     });
     await expect(transaction).rejects.toThrow("no");
@@ -101,7 +125,10 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
 
   test("does not take a transaction for committed in which a statement failed", async () => {
     const transaction = db.transaction().execute(async (inside) => {
-      await inside.insertInto("item").values({ id: 1 } as never).execute();
+      await inside
+        .insertInto("item")
+        .values({ id: 1 } as never)
+        .execute();
       await sql`select no_such_column`.execute(inside).catch(() => {});
     });
     await expect(transaction).rejects.toBeInstanceOf(AbortedTransactionError);
@@ -110,9 +137,15 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
 
   test("rolls back to a savepoint", async () => {
     const transaction = await db.startTransaction().execute();
-    await transaction.insertInto("item").values({ id: 1 } as never).execute();
+    await transaction
+      .insertInto("item")
+      .values({ id: 1 } as never)
+      .execute();
     const after = await transaction.savepoint("before_2").execute();
-    await after.insertInto("item").values({ id: 2 } as never).execute();
+    await after
+      .insertInto("item")
+      .values({ id: 2 } as never)
+      .execute();
     await after.rollbackToSavepoint("before_2").execute();
     await transaction.commit().execute();
     expect(await db.selectFrom("item").select("id").execute()).toEqual([{ id: 1 }]);
@@ -120,20 +153,33 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
 
   test("keeps statements outside a transaction out of it", async () => {
     const transaction = await db.startTransaction().execute();
-    await transaction.insertInto("item").values({ id: 1 } as never).execute();
-    const outside = db.insertInto("item").values({ id: 2 } as never).execute();
+    await transaction
+      .insertInto("item")
+      .values({ id: 1 } as never)
+      .execute();
+    const outside = db
+      .insertInto("item")
+      .values({ id: 2 } as never)
+      .execute();
     await transaction.rollback().execute();
     await outside;
     expect(await db.selectFrom("item").select("id").execute()).toEqual([{ id: 2 }]);
   });
 
   test("loses no increment of transactions that ask at the same time", async () => {
-    await db.insertInto("item").values({ id: 1, big: 0 } as never).execute();
+    await db
+      .insertInto("item")
+      .values({ id: 1, big: 0 } as never)
+      .execute();
     const increment = () =>
       db.transaction().execute(async (inside) => {
         const row = inside.selectFrom("item").select("big").where("id", "=", 1).forUpdate();
         const { big } = await row.executeTakeFirstOrThrow();
-        await inside.updateTable("item").set({ big: big + 1 }).where("id", "=", 1).execute();
+        await inside
+          .updateTable("item")
+          .set({ big: big + 1 })
+          .where("id", "=", 1)
+          .execute();
       });
     await Promise.all(Array.from({ length: 50 }, increment));
     expect(await db.selectFrom("item").select("big").execute()).toEqual([{ big: 50 }]);

@@ -17,11 +17,13 @@ function setUp(answer: (signal: AbortSignal) => HttpAnswer["body"] = () => [Buff
 describe("a simulated network", () => {
   it("tells who asks, with method, path and body, and brings the answer", async () => {
     const network = new SimNetwork(new SimClock());
-    network.http("a").serve("/echo", async ({ method, path, peerId, body }) => ({
-      status: 201,
-      headers: { "X-Who": peerId },
-      body: [Buffer.from(`${method} ${path} `), await read({ status: 0, body })],
-    }));
+    network
+      .http("a")
+      .serve("/echo", async ({ method, path, peerId, body }) => ({
+        status: 201,
+        headers: { "X-Who": peerId },
+        body: [Buffer.from(`${method} ${path} `), await read({ status: 0, body })],
+      }));
     const asked = { method: "POST", body: Buffer.from("body") };
     const answer = await network.http("b").request(network.peer("a"), "/echo?q", asked);
     expect([answer.status, answer.headers]).toEqual([201, { "x-who": "b" }]);
