@@ -28,8 +28,8 @@ export function openAssignment(sealed: Uint8Array, publicKey: KeyObject): Assign
 }
 
 /**
- * Decides whether this node carries an assignment out at all. Throws DIST_ERR_ASSIGNMENT_AUDIENCE, _EXPIRED or _SERIAL, or
- * DIST_ERR_POLICY_REFUSED, before anything is written.
+ * Decides whether this node carries an assignment out at all. Throws DIST_ERR_ASSIGNMENT_AUDIENCE, _EXPIRED or _SERIAL,
+ * or DIST_ERR_POLICY_REFUSED, before anything is written.
  */
 export function checkAssignment(
   { header, commands }: Assignment,

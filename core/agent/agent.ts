@@ -44,8 +44,8 @@ interface CurrentJob {
 const givenUp = new Error("control has given this job up");
 
 /**
- * A node's part: follows the orders on control's stream, one after the other for each site, and reports what came of them.
- * Control sends an order again when the node comes back; nothing is done twice.
+ * A node's part: follows the orders on control's stream, one after the other for each site, and reports what came of
+ * them. Control sends an order again when the node comes back; nothing is done twice.
  */
 export class Agent {
   readonly #io: Io;
@@ -92,7 +92,7 @@ export class Agent {
     }
   }
 
-  /** While whoever serves a site has not been told that it moved, that is tried again, with pauses that grow to five minutes. */
+  /** While whoever serves a site was not told that it moved, that is tried again, at least every five minutes. */
   #serveSoon(site: string, signal: AbortSignal, pauseMs: number): void {
     const releases = this.#sites.find(site);
     if (releases?.isUnserved !== true || signal.aborted) return;
@@ -161,7 +161,7 @@ export class Agent {
     }
   }
 
-  /** The job that control is at with a site. What was being prepared for another one is given up: control does not want it any more. */
+  /** The job that control is at with a site. What was being prepared for another one is not wanted any more. */
   #currentOf(site: string, job: string): CurrentJob {
     const known = this.#current.get(site);
     if (known?.job === job) return known;

@@ -28,7 +28,10 @@ export class ControlStream {
     this.#log = log;
   }
 
-  /** Keeps a stream open until the signal. Pauses between attempts grow to 5 s, with a random part so that nodes do not come all at once. */
+  /**
+   * Keeps a stream open until the signal. Pauses between attempts grow to 5 s, with a random part so that nodes do not
+   * come all at once.
+   */
   async run(taps: StreamTaps, signal: AbortSignal): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       const wasOpen = await this.#follow(taps, signal).then(

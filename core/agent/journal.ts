@@ -6,7 +6,10 @@ import type { ReleaseState } from "../protocol/messages.ts";
 
 /** What a site's journal says happened, in order. `switching` without `switched` behind it was cut off. */
 export type JournalRecord =
-  /** A release is whole, verified and durable. `id` is the assignment of its first section; `wasLive` survives a shortened journal. */
+  /**
+   * A release is whole, verified and durable. `id` is the assignment of its first section; `wasLive` survives a
+   * shortened journal.
+   */
   | { readonly type: "prepared"; readonly release: ReleaseState; readonly id: string; readonly wasLive?: boolean }
   /** The pointers are about to move to `to` (nothing, for a removal) by the order with this serial. */
   | {
@@ -21,8 +24,8 @@ export type JournalRecord =
   | { readonly type: "served"; readonly serial: number };
 
 /**
- * A file of records, one a line, each with a CRC before it. `append` returns when the record is durable. A line that is not
- * whole ends the journal: only the last one can be, since each was synced before the next was written.
+ * A file of records, one a line, each with a CRC before it. `append` returns when the record is durable. A line that is
+ * not whole ends the journal: only the last one can be, since each was synced before the next was written.
  */
 export class Journal {
   readonly #disk: Disk;

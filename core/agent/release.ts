@@ -112,9 +112,9 @@ export class Releases {
   }
 
   /**
-   * Makes the release that `sections` describe, beside what is live. When it resolves the release is verified and durable.
-   * Throws without a trace otherwise: DIST_ERR_ASSIGNMENT_BASE if the node has another base, DIST_ERR_ASSIGNMENT_RESULT
-   * if the result is not what was signed, and what the interpreter throws.
+   * Makes the release that `sections` describe, beside what is live. When it resolves the release is verified and
+   * durable. Throws without a trace otherwise: DIST_ERR_ASSIGNMENT_BASE if the node has another base,
+   * DIST_ERR_ASSIGNMENT_RESULT if the result is not what was signed, and what the interpreter throws.
    */
   async prepare(sections: readonly Assignment[], open: OpenContent, signal: AbortSignal): Promise<SiteState> {
     const first = sections[0];
@@ -168,8 +168,8 @@ export class Releases {
   }
 
   /**
-   * Makes a prepared release live (or the one a rollback names); what was live becomes the backup. Durable when it resolves.
-   * Carried out twice it does nothing the second time.
+   * Makes a prepared release live (or the one a rollback names); what was live becomes the backup. Durable when it
+   * resolves. Carried out twice it does nothing the second time.
    */
   async switchTo({ header }: Assignment, signal: AbortSignal): Promise<SiteState> {
     if (this.#isUncertain) this.recover();
@@ -202,7 +202,10 @@ export class Releases {
     return this.state;
   }
 
-  /** Takes the site off this node: first nothing is live any more, then releases are deleted. The journal stays, so that no old order is followed. */
+  /**
+   * Takes the site off this node: first nothing is live any more, then releases are deleted. The journal stays, so that
+   * no old order is followed.
+   */
   remove({ header }: Assignment): SiteState {
     if (this.#isUncertain) this.recover();
     const { live } = this.#ledger;

@@ -43,8 +43,8 @@ export class Sites {
   }
 
   /**
-   * A site's releases. `interpreter` counts only for a site that is new here. Throws DIST_ERR_POLICY_REFUSED if it may not be
-   * here, and what recovery throws; nothing of the site was touched then, and the next call tries again.
+   * A site's releases. `interpreter` counts only for a site that is new here. Throws DIST_ERR_POLICY_REFUSED if it may
+   * not be here, and what recovery throws; nothing of the site was touched then, and the next call tries again.
    */
   open(site: string, interpreter = "native"): Releases {
     const known = this.#open.get(site);
@@ -69,7 +69,9 @@ export class Sites {
     return releases;
   }
 
-  /** Which interpreter a site was begun with is remembered in a file, so that all sites are recovered at the next start. */
+  /**
+   * Which interpreter a site was begun with is remembered in a file, so that all sites are recovered at the next start.
+   */
   #remembered(site: string): string | undefined {
     const name = readFile(this.#io.disk, join(this.#options.directory, site));
     return name === undefined ? undefined : Buffer.from(name).toString();

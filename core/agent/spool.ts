@@ -7,9 +7,9 @@ import { isPiece, pieceCount, pieceLength } from "../assignment/piece-file.ts";
 import { JoinedFiles } from "../content/objects.ts";
 
 /**
- * What has arrived and is not needed any more once its release is sealed. Each assignment has a directory, each piece a file, so
- * pieces may come in any order and a transfer goes on where it broke, also after a restart. Nothing here is synced: what
- * a crash damages does not have its hash, and is fetched again.
+ * What has arrived and is not needed any more once its release is sealed. Each assignment has a directory, each piece a
+ * file, so pieces may come in any order and a transfer goes on where it broke, also after a restart. Nothing here is
+ * synced: what a crash damages does not have its hash, and is fetched again.
  */
 export class Spool {
   readonly #disk: Disk;

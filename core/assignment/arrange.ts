@@ -15,7 +15,8 @@ const longestStreamBytes = 64 << 20;
 
 /**
  * Arranges files in streams: small ones together, so that what they share is found once and the cost of each is a few
- * bytes; large ones alone. `compressorFor` names the compressor of a path, or `none`. The base of a stream is what had the same names before, and what was removed: it may have been renamed.
+ * bytes; large ones alone. `compressorFor` names the compressor of a path, or `none`. The base of a stream is what had
+ * the same names before, and what was removed: it may have been renamed.
  */
 export function arrangeFiles(
   files: readonly FileEntry[],

@@ -1,8 +1,8 @@
 import type { Command } from "distributary/sdk";
 
 /**
- * What an assignment says before its commands (CM-7). An *update* brings a release beside what is live, a *commit* makes it
- * live, a *rollback* makes an earlier one live again, a *remove* takes the site off the node.
+ * What an assignment says before its commands (CM-7). An *update* brings a release beside what is live, a *commit*
+ * makes it live, a *rollback* makes an earlier one live again, a *remove* takes the site off the node.
  */
 export interface Header {
   readonly type: "update" | "commit" | "rollback" | "remove";
@@ -20,7 +20,10 @@ export interface Header {
   readonly expiresAt: number;
   /** Who may carry it out: a group, and its nodes by id. */
   readonly audience: { readonly group: string; readonly nodes: readonly string[] };
-  /** Tree hash that must be there before: of the base of an update, of what is live at a commit. Absent: whatever is there. */
+  /**
+   * Tree hash that must be there before: of the base of an update, of what is live at a commit. Absent: whatever is
+   * there.
+   */
   readonly base?: string;
   /** Tree hash of what is live when this was carried out. */
   readonly result: string;
@@ -44,7 +47,10 @@ export interface DataTable {
   readonly pieceHashes: Uint8Array;
 }
 
-/** A stretch of the data that becomes the contents of files, one behind the other: data → open → decompress → decode delta. */
+/**
+ * A stretch of the data that becomes the contents of files, one behind the other: data → open → decompress → decode
+ * delta.
+ */
 export interface Part {
   readonly offset: number;
   readonly engine: string;
@@ -55,7 +61,9 @@ export interface Part {
   readonly deltaBytes: number;
   readonly compressor: string;
   readonly cipher: string;
-  /** Length in the data of each block, and whether it is compressed. Each but the last holds `blockBytes` of the delta. */
+  /**
+   * Length in the data of each block, and whether it is compressed. Each but the last holds `blockBytes` of the delta.
+   */
   readonly blocks: readonly (readonly [storedBytes: number, compressed: boolean])[];
 }
 

@@ -2,7 +2,10 @@ import type { Cipher, Compressor } from "distributary/sdk";
 import { blockBytes } from "./assignment.ts";
 import type { Part } from "./assignment.ts";
 
-/** Cuts a stream into blocks of exactly `blockBytes`, the last one excepted. A block is valid until the next is asked for. */
+/**
+ * Cuts a stream into blocks of exactly `blockBytes`, the last one excepted. A block is valid until the next is asked
+ * for.
+ */
 export function* cutBlocks(chunks: Iterable<Uint8Array>, size = blockBytes): Iterable<Uint8Array> {
   const block = Buffer.allocUnsafe(size);
   let filled = 0;
@@ -63,8 +66,8 @@ export function unpackBlock(
 }
 
 /**
- * A block's place names it within its assignment, and each assignment has its own key: no nonce is used twice. A part may have
- * been built both as a delta and whole before one was chosen, so that stands in it too.
+ * A block's place names it within its assignment, and each assignment has its own key: no nonce is used twice. A part
+ * may have been built both as a delta and whole before one was chosen, so that stands in it too.
  */
 function nonceOf({ part, block, engine }: Place, cipher: Cipher): Uint8Array {
   const nonce = Buffer.alloc(cipher.nonceBytes);

@@ -52,8 +52,8 @@ export interface Build {
 }
 
 /**
- * Builds what makes `target` of `base`: commands, and data files in `directory`. A stream whose delta is not clearly smaller
- * than the files is built both ways, and the smaller one travels.
+ * Builds what makes `target` of `base`: commands, and data files in `directory`. A stream whose delta is not clearly
+ * smaller than the files is built both ways, and the smaller one travels.
  */
 export function buildUpdate(
   disk: Disk,
@@ -137,7 +137,10 @@ function inSections(streams: readonly Arrangement[], sectionBytes: number): Arra
   return sections;
 }
 
-/** New files, the data while it lies in the spool, and something for every name, since directories and inodes are not free. */
+/**
+ * New files, the data while it lies in the spool, and something for every name, since directories and inodes are not
+ * free.
+ */
 function diskNeeded(files: readonly FileEntry[], data: readonly DataTable[], changes: Changes): number {
   const spool = data.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const names = changes.unchangedCount + measure(changes.added).entryCount + changes.changed.length;

@@ -26,8 +26,8 @@ export function planBringing(base: Manifest, changes: Changes): Bringing {
 }
 
 /**
- * The commands that make the target of the base, in the order the contract of `Command` names. `partOf` says in which part a
- * file's content lies; files come in the order of `ordered`.
+ * The commands that make the target of the base, in the order the contract of `Command` names. `partOf` says in which
+ * part a file's content lies; files come in the order of `ordered`.
  */
 export function planCommands(
   changes: Changes,

@@ -35,8 +35,8 @@ export class ContentReader implements Disposable {
   }
 
   /**
-   * The bytes of the next file command. Throws DIST_ERR_ASSIGNMENT_HASH after the last chunk if they are not what was signed,
-   * and what the providers throw on damaged data.
+   * The bytes of the next file command. Throws DIST_ERR_ASSIGNMENT_HASH after the last chunk if they are not what was
+   * signed, and what the providers throw on damaged data.
    */
   *read(command: FileCommand): Iterable<Uint8Array> {
     if (command.part !== this.#part) this.#begin(command.part);

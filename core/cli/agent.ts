@@ -13,7 +13,8 @@ export const agent = defineCommand({
   name: "agent",
   summary: "Runs the agent on this host: it takes releases and switches to them.",
   details: [
-    "The first time it needs a join token: from --token, --token-file or DISTRIBUTARY_JOIN_TOKEN. From then on it has a certificate of its own.",
+    "The first time it needs a join token: from --token, --token-file or DISTRIBUTARY_JOIN_TOKEN.",
+    "From then on it has a certificate of its own.",
   ],
   options: {
     type: "object",

@@ -126,7 +126,8 @@ class Show {
     print("");
     print(formatTable(titles, this.#rows, terminal.columns));
     print(
-      `\nWhere to look: core/cli/demo.ts is this demo, ARCHITECTURE.md the way of the data, config/examples/ deployments to start from.`,
+      "\nWhere to look: core/cli/demo.ts is this demo, ARCHITECTURE.md the way of the data,\n" +
+        "config/examples/ deployments to start from.",
     );
   }
 

@@ -97,19 +97,20 @@ export function reportJob(
 function describeJob(job: JobDetail, columns: number): string[] {
   const { stats } = job;
   const waits = job.phase === "holding" ? "prepared; `distributary commit` makes it live" : job.reason;
-  const lines = [
-    `${job.kind} ${job.site}${job.version === undefined ? "" : ` version ${job.version}`}: ${job.state}, ${printable(waits)}`,
-  ];
+  const version = job.version === undefined ? "" : ` version ${job.version}`;
+  const lines = [`${job.kind} ${job.site}${version}: ${job.state}, ${printable(waits)}`];
   if (stats.summary !== undefined && job.kind === "publish") {
     const { added, removed, changed, attributes, unchanged } = stats.summary;
     lines.push(
-      `changes: ${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times, ${unchanged} as before`,
+      `changes: ${added} new, ${changed} changed, ${removed} gone, ` +
+        `${attributes} with other permissions or times, ${unchanged} as before`,
     );
   }
   if (stats.travelBytes !== undefined) {
     const there = stats.sizeBytes === undefined ? "" : ` of ${formatBytes(stats.sizeBytes)} there are`;
     lines.push(
-      `travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`,
+      `travelled: ${formatBytes(stats.travelBytes)} to ${job.nodes.length} nodes, ` +
+        `for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`,
     );
   }
   if (stats.passedOver !== undefined && stats.passedOver.length > 0)

@@ -57,7 +57,8 @@ async function dryRun({
     const { added, removed, changed, attributes } = plan.summary;
     print(`${added} new, ${changed} changed, ${removed} gone, ${attributes} with other permissions or times`);
     print(
-      `${formatBytes(plan.travelBytes)} would travel to each node, for ${formatBytes(plan.contentBytes)} of changed files of ${formatBytes(plan.sizeBytes)}`,
+      `${formatBytes(plan.travelBytes)} would travel to each node, ` +
+        `for ${formatBytes(plan.contentBytes)} of changed files of ${formatBytes(plan.sizeBytes)}`,
     );
   }
   return exitCodes.ok;

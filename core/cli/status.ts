@@ -16,7 +16,8 @@ export const status = defineCommand({
       return exitCodes.ok;
     }
     print(
-      `Distributary ${found.version}, ${found.database} database, data in ${found.directory}, agents at port ${found.linkPort}`,
+      `Distributary ${found.version}, ${found.database} database, data in ${found.directory}, ` +
+        `agents at port ${found.linkPort}`,
     );
     print(`${found.nodes.connected} of ${found.nodes.enrolled} nodes are connected`);
     const titles = [

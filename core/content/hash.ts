@@ -21,7 +21,9 @@ async function nativeHasher(): Promise<() => Hasher> {
   };
 }
 
-/** One instance serves all: making one is asynchronous, so the state of each hash in progress is put in and taken out. */
+/**
+ * One instance serves all: making one is asynchronous, so the state of each hash in progress is put in and taken out.
+ */
 async function wasmHasher(): Promise<() => Hasher> {
   const { createBLAKE3 } = await import("hash-wasm");
   const shared = await createBLAKE3();

@@ -5,9 +5,10 @@ import { createHasher, hashBytes, toHex } from "./hash.ts";
 /**
  * A state of a site's tree: its entries in the order of `comparePaths`, each path once, parents before children.
  *
- * As bytes: an 8-byte mark with the format's version, then one record an entry: type (1 byte), mode (2), length of the path (2),
- * path; for a file also size (8), mtime (8) and hash (32), for a symbolic link the length (2) of its target and the target.
- * Numbers are big-endian. There is one way to write a tree, so the hash of the bytes names it: the *tree hash*.
+ * As bytes: an 8-byte mark with the format's version, then one record an entry: type (1 byte), mode (2), length of the
+ * path (2), path; for a file also size (8), mtime (8) and hash (32), for a symbolic link the length (2) of its target
+ * and the target. Numbers are big-endian. There is one way to write a tree, so the hash of the bytes names it: the
+ * *tree hash*.
  */
 export type Manifest = readonly Entry[];
 
@@ -54,8 +55,8 @@ function writeNumber(chunk: Buffer, at: number, value: number): number {
 }
 
 /**
- * Reads what `encodeManifest` wrote. Throws DIST_ERR_CONTENT_MANIFEST on anything else: a wrong order, a path that is refused,
- * an entry whose parent is missing, a link that leaves the tree, bytes too many or too few.
+ * Reads what `encodeManifest` wrote. Throws DIST_ERR_CONTENT_MANIFEST on anything else: a wrong order, a path that is
+ * refused, an entry whose parent is missing, a link that leaves the tree, bytes too many or too few.
  */
 export function decodeManifest(bytes: Uint8Array): Manifest {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

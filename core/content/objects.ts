@@ -133,7 +133,9 @@ function* readChunks(file: OpenFile): Iterable<Uint8Array> {
   }
 }
 
-/** Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done. */
+/**
+ * Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done.
+ */
 export class JoinedFiles implements Content, Disposable {
   readonly sizeBytes: number;
   readonly #disk: Disk;

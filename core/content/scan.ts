@@ -38,8 +38,8 @@ const racyMs = 2_000;
 
 /**
  * Lists a staging directory and takes what is new or changed into the object store, reading each file once.
- * Throws DIST_ERR_CONTENT_STAGING if it is missing or cannot be read, DIST_ERR_CONTENT_CHANGING if it does not hold still,
- * DIST_ERR_PATH_INVALID for a name or link that cannot be published.
+ * Throws DIST_ERR_CONTENT_STAGING if it is missing or cannot be read, DIST_ERR_CONTENT_CHANGING if it does not hold
+ * still, DIST_ERR_PATH_INVALID for a name or link that cannot be published.
  */
 export function scan(disk: Disk, staging: string, options: ScanOptions): Scan {
   const walk = new Walk(disk, staging, options);

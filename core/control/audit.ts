@@ -57,7 +57,9 @@ export class Audit {
     }));
   }
 
-  /** The number of the first entry that was changed, or whose predecessor is missing; undefined if the chain is whole. */
+  /**
+   * The number of the first entry that was changed, or whose predecessor is missing; undefined if the chain is whole.
+   */
   async verify(): Promise<number | undefined> {
     let before = { number: 0, hash: "" };
     for (const row of await this.#db.selectFrom("audit").selectAll().orderBy("number").execute()) {

@@ -101,7 +101,10 @@ export class Control implements AsyncDisposable {
     });
   }
 
-  /** Starts everything; what was started is stopped again if something fails. `io` lacks `http`, which control makes itself. */
+  /**
+   * Starts everything; what was started is stopped again if something fails. `io` lacks `http`, which control makes
+   * itself.
+   */
   static async start(options: ControlOptions, io: Omit<Io, "http">): Promise<Control> {
     await using resources = new AsyncDisposableStack();
     const { directory, log } = options;
@@ -187,7 +190,10 @@ export class Control implements AsyncDisposable {
     return served;
   }
 
-  /** A new generation: loads and starts the plugins anew, takes over, then stops the old ones. If that fails, the old ones stay. */
+  /**
+   * A new generation: loads and starts the plugins anew, takes over, then stops the old ones. If that fails, the old
+   * ones stay.
+   */
   reload(plugins: readonly PluginUse[]): Promise<void> {
     const reloaded = this.#reloading.then(() => this.#reload(plugins));
     this.#reloading = reloaded.catch(() => undefined);

@@ -2,8 +2,8 @@ import type { Disk } from "distributary/sdk";
 import { Ledger } from "./store/ledger.ts";
 
 /**
- * The serials that were given out, in a file beside the database: whatever happens to the database, no serial is used twice
- * (Syncthing's lesson: peers silently miss what comes under a number they have seen).
+ * The serials that were given out, in a file beside the database: whatever happens to the database, no serial is used
+ * twice (Syncthing's lesson: peers silently miss what comes under a number they have seen).
  */
 export class SerialLedger implements AsyncDisposable {
   readonly #ledger: Ledger;

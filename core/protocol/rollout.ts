@@ -15,15 +15,16 @@ export type * from "./rollout-events.ts";
  *
  *   gathering ─► preparing ─► holding ─► ordering ─► switching ─► ended
  *
- * gathering   Which nodes are there and have room? Too few for the quorum: the job is deferred or cancelled (CM-5, CM-6).
- * preparing   Each node brings the release beside what is live, verifies it and says so. It ends when every node has answered or
- *             the time is over; nothing is live yet, so to give up here costs nothing.
+ * gathering   Which nodes are there and have room? Too few for the quorum: the job is deferred or cancelled (CM-5,
+ *             CM-6).
+ * preparing   Each node brings the release beside what is live, verifies it and says so. It ends when every node has
+ *             answered or the time is over; nothing is live yet, so to give up here costs nothing.
  * holding     Enough nodes are prepared, and the policy wants a person to say "commit".
  * ordering    The commit gets its serial and signature, durably, before a byte of it leaves.
  * switching   The commit goes out. A node that was away gets it when it comes back within the time.
  *
- * Jobs that need no preparing (switch, rollback, remove) go from gathering to ordering. A node that is away never holds up
- * the others longer than the deadlines of the policy; what it missed it gets by a job of its own later.
+ * Jobs that need no preparing (switch, rollback, remove) go from gathering to ordering. A node that is away never holds
+ * up the others longer than the deadlines of the policy; what it missed it gets by a job of its own later.
  */
 
 interface NodeState {

@@ -116,7 +116,10 @@ function agentFor({ authority, key, certificate }: Credentials): Agent {
   });
 }
 
-/** A body that lets go of its connection when it is left, even if it was never begun, and when nothing comes for too long. */
+/**
+ * A body that lets go of its connection when it is left, even if it was never begun, and when nothing comes for too
+ * long.
+ */
 function bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
   const iterator: AsyncIterator<Uint8Array> = {

@@ -10,8 +10,8 @@ import { processTerminal } from "../../core/cli/terminal/terminal.ts";
 import type { Job } from "../../core/control/jobs/job.ts";
 
 /*
- * One changed file of a site of 10,000, live on nine nodes of this host: `publish`, from the request to the last node's word
- * that it switched, in turns with nine `rsync -a --delete`, one after the other.
+ * One changed file of a site of 10,000, live on nine nodes of this host: `publish`, from the request to the last node's
+ * word that it switched, in turns with nine `rsync -a --delete`, one after the other.
  *
  *   node test/bench/small-change.ts [files] [nodes] [rounds]
  */
@@ -82,15 +82,18 @@ try {
   }
   const ms = (value: number) => value.toFixed(0);
   console.log(
-    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${files} files, ${nodeCount} nodes, ${rounds} rounds\n`,
+    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ` +
+      `${files} files, ${nodeCount} nodes, ${rounds} rounds\n`,
   );
   console.log("| | publish | nine rsyncs | publish ÷ rsync |\n| --- | --: | --: | --: |");
   console.log(`| first, everything, ms | ${ms(first)} | ${ms(firstRsync)} | ${(first / firstRsync).toFixed(2)} |`);
   console.log(
-    `| one changed file, median ms | ${ms(median(ours))} | ${ms(median(theirs))} | ${(median(ours) / median(theirs)).toFixed(2)} |`,
+    `| one changed file, median ms | ${ms(median(ours))} | ${ms(median(theirs))} | ` +
+      `${(median(ours) / median(theirs)).toFixed(2)} |`,
   );
   console.log(
-    `| first to last node switched, median and worst ms | ${median(skews).toFixed(1)}, ${Math.max(...skews).toFixed(1)} | not at once | |`,
+    `| first to last node switched, median and worst ms | ` +
+      `${median(skews).toFixed(1)}, ${Math.max(...skews).toFixed(1)} | not at once | |`,
   );
 } finally {
   rmSync(directory, { recursive: true, force: true });

@@ -67,7 +67,10 @@ export class Program implements AsyncDisposable {
     for (const wake of this.#waiting) wake();
   }
 
-  /** The next entry with this text and these fields; the one after will be looked for behind it. Rejects if the program ends before. */
+  /**
+   * The next entry with this text and these fields; the one after will be looked for behind it. Rejects if the program
+   * ends before.
+   */
   async says(msg: string, fields: Readonly<Record<string, unknown>> = {}): Promise<LogEntry> {
     const fits = (entry: LogEntry) =>
       entry.msg.includes(msg) && Object.entries(fields).every(([name, value]) => entry[name] === value);

@@ -91,7 +91,10 @@ export class Fleet implements AsyncDisposable {
     this.#children.set(name, child);
   }
 
-  /** Polls until there is something; throws DIST_ERR_DEMO_PROCESS with the end of its log if the process ends before, or takes too long. */
+  /**
+   * Polls until there is something; throws DIST_ERR_DEMO_PROCESS with the end of its log if the process ends before, or
+   * takes too long.
+   */
   async #until<Value>(
     name: string,
     signal: AbortSignal,

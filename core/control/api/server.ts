@@ -15,7 +15,9 @@ import { routes } from "./routes.ts";
 const longestBody = 4 << 20;
 const noBody: ObjectSchema = { type: "object", properties: {} };
 
-/** Control's HTTP API: every request names its account by a bearer token, and the table of routes says what that may do. */
+/**
+ * Control's HTTP API: every request names its account by a bearer token, and the table of routes says what that may do.
+ */
 export async function serveApi(
   control: Control,
   host: string,

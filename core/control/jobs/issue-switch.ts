@@ -5,7 +5,9 @@ import type { CatalogSite } from "../catalog.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobParts } from "./parts.ts";
 
-/** Issues what makes a version live on these nodes. Throws DIST_ERR_CONTENT_VERSION for one that control has not got. */
+/**
+ * Issues what makes a version live on these nodes. Throws DIST_ERR_CONTENT_VERSION for one that control has not got.
+ */
 export async function issueSwitch(
   parts: JobParts,
   record: JobRecord,

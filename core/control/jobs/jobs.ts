@@ -28,7 +28,8 @@ interface Running {
 
 /**
  * The jobs of all sites. Jobs of one site run one after the other in the order they were asked for; those of different
- * sites at the same time. What was accepted is in the database before anybody hears of it, so that a restart loses none.
+ * sites at the same time. What was accepted is in the database before anybody hears of it, so that a restart loses
+ * none.
  */
 export class Jobs {
   readonly #parts: JobParts;
@@ -69,7 +70,10 @@ export class Jobs {
     await Promise.race([Promise.allSettled(this.#work), this.#parts.clock.until(this.#parts.clock.now() + 1_000)]);
   }
 
-  /** Accepts a job. Durable when it resolves; throws DIST_ERR_JOB_REFUSED if a plugin refuses, and what makes no sense at once. */
+  /**
+   * Accepts a job. Durable when it resolves; throws DIST_ERR_JOB_REFUSED if a plugin refuses, and what makes no sense
+   * at once.
+   */
   async propose(kind: JobKind, siteName: string, params: JobParams, by: string): Promise<Job> {
     const site = await this.#parts.catalog.site(siteName);
     const members = await this.#parts.catalog.members(site.site.group);
@@ -105,7 +109,7 @@ export class Jobs {
     return job;
   }
 
-  /** Nodes that are brought up to date without anybody asking wait for what somebody asked for; they get it by that, or later. */
+  /** What nobody asked for waits for what somebody asked for: nodes get what they miss by that, or later. */
   #makeWay(site: string): void {
     const running = this.#running.get(site);
     if (running?.record.job.kind !== "replicate" || running.record.job.askedBy !== automatic || running.isOver) return;
@@ -113,7 +117,10 @@ export class Jobs {
     running.rollout?.abortIfEarly(running.aborted);
   }
 
-  /** Says "commit" to the job of a site that holds a prepared version. Throws DIST_ERR_JOB_NOTHING_PREPARED if none does. */
+  /**
+   * Says "commit" to the job of a site that holds a prepared version. Throws DIST_ERR_JOB_NOTHING_PREPARED if none
+   * does.
+   */
   async approve(site: string): Promise<Job> {
     const running = this.#running.get(site);
     const mayCommit = running !== undefined && ["publish", "restore"].includes(running.record.job.kind);
@@ -201,7 +208,7 @@ export class Jobs {
     await this.#reconciler.look();
   }
 
-  /** A job does not end in silence because the database is away: it is tried again until that is back, or control stops. */
+  /** No job ends in silence because the database is away: it is tried again until that is back, or control stops. */
   async #whenStored<Value>(action: () => Promise<Value>): Promise<Value> {
     const { clock, log, stopping } = this.#parts;
     for (;;) {

@@ -3,7 +3,9 @@ import type { JobRecord } from "./job-record.ts";
 import type { JobParts } from "./parts.ts";
 import type { ScanResult } from "./plan.ts";
 
-/** Scans a site's staging directory into a new version; resolves with its number, or undefined if nothing has changed. */
+/**
+ * Scans a site's staging directory into a new version; resolves with its number, or undefined if nothing has changed.
+ */
 export async function scanVersion(
   parts: JobParts,
   record: JobRecord,

@@ -61,7 +61,10 @@ export type Progress = (what: string, done: number, total: number) => void;
 
 const mostPaths = 10_000;
 
-/** Scans staging and compares it with what is live; if `version` is given and something changed, keeps the result under it. */
+/**
+ * Scans staging and compares it with what is live; if `version` is given and something changed, keeps the result under
+ * it.
+ */
 export function planScan({ disk, directory }: Library, request: ScanRequest, progress: Progress): ScanResult {
   const { config, policy, site, liveVersion } = request;
   const versions = new Versions(disk, join(directory, "sites", site));
@@ -203,7 +206,9 @@ export function planCopy({ disk, directory }: Library, site: string, from: numbe
   };
 }
 
-/** Deletes versions of a site, and every object that no manifest of any site names; returns the bytes that became free. */
+/**
+ * Deletes versions of a site, and every object that no manifest of any site names; returns the bytes that became free.
+ */
 export function planCollect({ disk, directory }: Library, site: string, dropped: readonly number[]): number {
   for (const number of dropped) new Versions(disk, join(directory, "sites", site)).remove(number);
   const needed = new Set<string>();

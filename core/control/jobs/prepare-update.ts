@@ -28,8 +28,8 @@ const phasesUnderWay: readonly string[] = [
 ] satisfies RolloutPhase[];
 
 /**
- * Builds and issues the updates that bring each node from what it has to `version`: one for all nodes that have the same
- * base. If the job's updates were issued before (control was restarted meanwhile), those are used.
+ * Builds and issues the updates that bring each node from what it has to `version`: one for all nodes that have the
+ * same base. If the job's updates were issued before (control was restarted meanwhile), those are used.
  */
 export async function prepareUpdates(
   parts: JobParts,

@@ -10,8 +10,8 @@ export interface ReconcilerCalls {
 }
 
 /**
- * Sees to it that every node of a group has what is live, without anybody asking (CM-13): a new one, one that was away, one
- * whose release is damaged. All that a site's nodes miss becomes one job.
+ * Sees to it that every node of a group has what is live, without anybody asking (CM-13): a new one, one that was away,
+ * one whose release is damaged. All that a site's nodes miss becomes one job.
  */
 export class Reconciler {
   readonly #parts: JobParts;

@@ -2,8 +2,8 @@ import type { CatalogSite } from "../catalog.ts";
 import type { JobParts } from "./parts.ts";
 
 /**
- * Drops the oldest versions of a site beyond those its policy keeps, and what only they needed. Never one that is live or
- * backup, that a checkpoint pins, or that a node has: deltas start from those.
+ * Drops the oldest versions of a site beyond those its policy keeps, and what only they needed. Never one that is live
+ * or backup, that a checkpoint pins, or that a node has: deltas start from those.
  */
 export async function dropOldVersions(parts: JobParts, { name, policy }: CatalogSite): Promise<void> {
   const { db, hub, catalog } = parts;

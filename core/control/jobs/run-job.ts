@@ -213,7 +213,9 @@ class JobRun {
     return { state: result.state, reason: result.reason };
   }
 
-  /** From the moment a commit is ordered, its version is what the site is: nodes that miss it are brought to it later. */
+  /**
+   * From the moment a commit is ordered, its version is what the site is: nodes that miss it are brought to it later.
+   */
   async #setLive({ type, version: ordered }: Issued): Promise<void> {
     const { job } = this.#record;
     if (job.kind === "replicate" || job.params.nodes !== undefined) return;

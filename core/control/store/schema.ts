@@ -1,7 +1,8 @@
 import type { Millis } from "distributary/sdk";
 
 /**
- * The tables of control's database. Moments are milliseconds since 1970 in `bigint` columns, read as numbers; columns called
+ * The tables of control's database. Moments are milliseconds since 1970 in `bigint` columns, read as numbers; columns
+ * called
  * `…_json` hold JSON text, so that both databases give the same.
  */
 export interface Schema {
@@ -51,7 +52,9 @@ export interface Schema {
     retry_at: Millis | null;
   };
   job_node: { job: string; node: string; stage: string; reason: string | null; changed_at: Millis };
-  /** Everything that was ever signed; also the snapshots: number, job, time and details of each update, without content. */
+  /**
+   * Everything that was ever signed; also the snapshots: number, job, time and details of each update, without content.
+   */
   assignment: {
     id: string;
     site: string;

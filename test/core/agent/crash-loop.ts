@@ -30,7 +30,10 @@ interface CheckOptions {
 const nextSerial = 100;
 const nextVersion = 4;
 
-/** Runs scenarios with one operation on the disk going wrong after the other. Throws at the first thing that must not be. */
+/**
+ * Runs scenarios with one operation on the disk going wrong after the other. Throws at the first thing that must not
+ * be.
+ */
 export class CrashLoop {
   readonly #scenario: Scenario;
   readonly #options: TrialOptions;
@@ -81,7 +84,9 @@ export class CrashLoop {
     }
   }
 
-  /** An error at every operation: what is live stays whole, is what the state says, and the next good input is accepted. */
+  /**
+   * An error at every operation: what is live stays whole, is what the state says, and the next good input is accepted.
+   */
   async checkErrors(fault: Exclude<DiskFault, "kill">): Promise<void> {
     for (const when of ["before", "after"] as const) {
       for (let count = 1; ; count += 1) {

@@ -19,7 +19,9 @@ export const site = "/srv/shop";
 
 const page = (content: string, mode = 0o644): Leaf => ({ type: "file", mode, mtimeMs: 1_700_000_000_123, content });
 
-/** What is published, by version: changed, renamed, removed and added files, links, and a directory that becomes a file. */
+/**
+ * What is published, by version: changed, renamed, removed and added files, links, and a directory that becomes a file.
+ */
 export const versions: readonly Tree[] = [
   {},
   {

@@ -233,7 +233,10 @@ export class RolloutSimulation {
     if (this.#chance(8)) this.#plan(moment(), { type: "aborted", reason: "by ada" });
   }
 
-  /** Nodes answer what they were told, once, twice or never, soon or late, or fail. A message may outlive its connection. */
+  /**
+   * Nodes answer what they were told, once, twice or never, soon or late, or fail. A message may outlive its
+   * connection.
+   */
   #planAnswers(node: string, order: "ask" | "prepare" | "switch"): void {
     const answer = { ask: "able", prepare: "prepared", switch: "switched" } as const;
     const limit = { ask: this.#policy.gatherMs, prepare: this.#policy.prepareMs, switch: this.#policy.switchMs }[order];

@@ -3,8 +3,8 @@ import type { Http, PieceStore } from "distributary/sdk";
 import { fetchPieces } from "../../../plugins/http/fetch.ts";
 
 /**
- * A transport that asks for one piece at a time over HTTP, says for which, and, having stored `haltAfter` of them, halts
- * once until it is given up, so that a test can interrupt a transfer at a known piece.
+ * A transport that asks for one piece at a time over HTTP, says for which, and, having stored `haltAfter` of them,
+ * halts once until it is given up, so that a test can interrupt a transfer at a known piece.
  */
 export default definePlugin({
   name: "counted",

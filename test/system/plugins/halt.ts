@@ -14,7 +14,9 @@ const moments = [
   "jobEnded",
 ] as const;
 
-/** Says that a moment of a job has come and, at the one named, does not go on, so that a test can interrupt it there. */
+/**
+ * Says that a moment of a job has come and, at the one named, does not go on, so that a test can interrupt it there.
+ */
 export default definePlugin({
   name: "halt",
   api: 1,

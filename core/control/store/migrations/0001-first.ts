@@ -23,7 +23,8 @@ const tables = [
      node text not null references node (id) on delete cascade, site text not null, state_json text not null,
      reported_at bigint not null, primary key (node, site))`,
   `create table version (
-     site text not null, number bigint not null, tree text not null, entry_count bigint not null, file_count bigint not null,
+     site text not null, number bigint not null, tree text not null, entry_count bigint not null,
+     file_count bigint not null,
      size_bytes bigint not null, job text not null, created_at bigint not null, primary key (site, number))`,
   `create table checkpoint (
      id text primary key, site text not null, version bigint not null, label text not null, created_by text not null,
@@ -44,11 +45,13 @@ const tables = [
      issued_at bigint not null, expires_at bigint not null, unique (site, serial))`,
   `create index assignment_by_job on assignment (job)`,
   `create table join_token (
-     id text primary key, secret_hash text not null, node_name text, uses_left bigint not null, created_by text not null,
+     id text primary key, secret_hash text not null, node_name text, uses_left bigint not null,
+     created_by text not null,
      created_at bigint not null, expires_at bigint not null)`,
   `create table account (name text primary key, role text not null, created_at bigint not null)`,
   `create table api_token (
-     id text primary key, account text not null references account (name) on delete cascade, secret_hash text not null unique,
+     id text primary key, account text not null references account (name) on delete cascade,
+     secret_hash text not null unique,
      label text not null, created_at bigint not null, expires_at bigint)`,
   `create table audit (
      number bigint primary key, at bigint not null, who text not null, action text not null, object text not null,
