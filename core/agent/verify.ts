@@ -8,14 +8,21 @@ type Keeps = Interpreter["keeps"];
 
 /**
  * Why what lies in `directory` is not the tree of `manifest`, as far as names, types, sizes, modes and times tell;
- * undefined if it is. Reads no content.
+ * undefined if it is. Reads no content. `visit` gets every entry that is as it should be.
  */
-export function quickCheck(disk: Disk, directory: string, manifest: Manifest, keeps: Keeps): string | undefined {
+export function quickCheck(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+  keeps: Keeps,
+  visit?: (entry: Entry, stat: FileStat) => void,
+): string | undefined {
   let found = 0;
   for (const entry of manifest) {
     const stat = disk.stat(join(directory, entry.path));
     const problem = stat === undefined ? "is missing" : differs(disk, directory, entry, stat, keeps);
     if (problem !== undefined) return `'${printable(entry.path)}' ${problem}`;
+    if (stat !== undefined) visit?.(entry, stat);
     found += 1;
   }
   const there = countEntries(disk, directory, manifest);
@@ -60,11 +67,13 @@ export async function verifyRelease(io: Io, release: BuiltRelease, signal: Abort
   const { disk, clock } = io;
   const { directory, manifest, keeps, baseDirectory } = release;
   const refuse = (problem: string) => failure("DIST_ERR_ASSIGNMENT_RESULT", { problem });
-  const problem = quickCheck(disk, directory, manifest, keeps);
+  const unchecked: FileEntry[] = [];
+  const problem = quickCheck(disk, directory, manifest, keeps, (entry, stat) => {
+    if (entry.type === "file" && !isShared(disk, entry.path, stat, baseDirectory)) unchecked.push(entry);
+  });
   if (problem !== undefined) throw refuse(problem);
   let rested = clock.now();
-  for (const entry of manifest) {
-    if (entry.type !== "file" || isShared(disk, entry, directory, baseDirectory)) continue;
+  for (const entry of unchecked) {
     if (hashFile(disk, join(directory, entry.path)) !== entry.hash)
       throw refuse(`'${printable(entry.path)}' has another content`);
     signal.throwIfAborted();
@@ -74,17 +83,18 @@ export async function verifyRelease(io: Io, release: BuiltRelease, signal: Abort
   }
 }
 
-function isShared(disk: Disk, entry: FileEntry, directory: string, baseDirectory: string | undefined): boolean {
-  const stat = disk.stat(join(directory, entry.path));
-  if (stat === undefined || stat.links < 2 || baseDirectory === undefined) return false;
-  const base = disk.stat(join(baseDirectory, entry.path));
+function isShared(disk: Disk, path: string, stat: FileStat, baseDirectory: string | undefined): boolean {
+  if (stat.links < 2 || baseDirectory === undefined) return false;
+  const base = disk.stat(join(baseDirectory, path));
   return base !== undefined && base.device === stat.device && base.inode === stat.inode;
 }
+
+/** One for all files: nothing else runs while one is read, and making a large buffer costs more than a small file. */
+const buffer = Buffer.allocUnsafe(1 << 20);
 
 /** The hash of a file's content, in hex. */
 export function hashFile(disk: Disk, path: string): string {
   const hasher = createHasher();
-  const buffer = Buffer.allocUnsafe(1 << 20);
   const file = disk.open(path, "read");
   try {
     for (let position = 0; ;) {
