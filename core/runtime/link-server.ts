@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { fastify } from "fastify";
 import { DistributaryError, failure, isFailure } from "../../sdk/index.ts";
-import type { Http, HttpAnswer, HttpRequest, Log } from "../../sdk/index.ts";
+import type { HttpAnswer, HttpRequest, Log } from "../../sdk/index.ts";
 import { idIn } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { limitBytes, linkLimits } from "./link-limits.ts";

@@ -8,7 +8,7 @@ import { dumpDatabase, listDumps, restoreDump } from "./dumps.ts";
 import { migrate, pendingMigrations } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
 import { PgliteDialect } from "./pglite-dialect.ts";
-import { engineVersion, openEngine } from "./pglite-engine.ts";
+import { openEngine } from "./pglite-engine.ts";
 import type { Engine } from "./pglite-engine.ts";
 import { createPostgresDialect } from "./postgres-dialect.ts";
 import type { Schema } from "./schema.ts";
