@@ -1,9 +1,6 @@
 /** Length of a hash in bytes; as hex it is twice as long. */
 export const hashBytes = 32;
 
-/** The hash whose name stands in manifests and assignments. */
-export const hashName = "blake3";
-
 /** Takes bytes bit by bit. Not to be used again after `digest`. */
 export interface Hasher {
   update(bytes: Uint8Array): void;

@@ -29,7 +29,6 @@ export interface RolloutResult {
   readonly state: RolloutEnd;
   readonly reason: string;
   readonly switchedAt: readonly number[];
-  readonly failed: ReadonlyMap<string, string>;
 }
 
 /** One job's rollout at work: the machine, the nodes' stream and the database. */
@@ -163,12 +162,7 @@ export class RunningRollout {
       case "end":
         await this.#noted;
         this.#forgetUnused(effect.state);
-        this.#end.resolve({
-          state: effect.state,
-          reason: effect.reason,
-          switchedAt: this.#switchedAt,
-          failed: this.#failed(),
-        });
+        this.#end.resolve({ state: effect.state, reason: effect.reason, switchedAt: this.#switchedAt });
         break;
     }
   }
@@ -229,10 +223,5 @@ export class RunningRollout {
       const serial = sections[0]?.serial;
       if (serial !== undefined) this.#parts.hub.send(node, { type: "forget", job, site, serial });
     }
-  }
-
-  #failed(): Map<string, string> {
-    const stages = [...this.#machine.stages()].filter(([, { stage }]) => stage === "failed");
-    return new Map(stages.map(([node, { reason }]) => [node, reason ?? "failed"]));
   }
 }
