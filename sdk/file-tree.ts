@@ -19,7 +19,7 @@ export interface FileTreeRules {
  * A whole interpreter for a host with files, which touches nothing but `io.disk`. Unchanged files of a release are
  * hard links to those of its base; changed ones are new files. Files may be shared, so nobody may write into a release.
  *
- * `build` throws DIST_ERR_PATH_INVALID or DIST_ERR_COMMAND_REFUSED before it writes anything,
+ * `build` and `renew` throw DIST_ERR_PATH_INVALID or DIST_ERR_COMMAND_REFUSED before they write anything,
  * DIST_ERR_PATH_COLLISION where the file system takes two names for one, the disk's errors, and the signal's reason.
  */
 export function fileTree(rules: FileTreeRules): Interpreter {
@@ -29,20 +29,17 @@ export function fileTree(rules: FileTreeRules): Interpreter {
     ...(rules.refuse === undefined ? {} : { refuse: rules.refuse.bind(rules) }),
     ...(rules.probe === undefined ? {} : { probe: rules.probe.bind(rules) }),
 
-    async build(work, io, signal) {
-      signal.throwIfAborted();
-      const { clock } = io;
-      let rested = clock.now();
-      for (const _ of new ReleaseBuilder(work, io.disk, rules).steps()) {
-        signal.throwIfAborted();
-        if (clock.now() - rested < longestStretch) continue;
-        await clock.until(clock.now() + 1, signal);
-        rested = clock.now();
-      }
+    build: (work, io, signal) => takeTurns(new ReleaseBuilder(work, io.disk, rules).build(), io, signal),
+
+    async renew(work, old, io, signal) {
+      const builder = new ReleaseBuilder(work, io.disk, rules);
+      await takeTurns(builder.renew(old), io, signal);
+      return builder.changed;
     },
 
-    seal(directory, release, { disk }) {
-      disk.syncTree(directory);
+    seal(directory, release, { disk }, changed) {
+      if (changed === undefined || changed.length >= manyPaths) disk.syncTree(directory);
+      else for (const path of changed) disk.sync(path);
       disk.rename(directory, release);
       disk.sync(dirname(release));
       if (dirname(directory) !== dirname(release)) disk.sync(dirname(directory));
@@ -53,5 +50,19 @@ export function fileTree(rules: FileTreeRules): Interpreter {
   };
 }
 
+/** From how many paths on the whole tree is synced: see `Disk.syncTree`. */
+const manyPaths = 100;
+
 /** Milliseconds of work after which others get a turn, so that the agent stays alive and can be told to stop. */
 const longestStretch = 25;
+
+async function takeTurns(steps: Iterable<void>, { clock }: Io, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let rested = clock.now();
+  for (const _ of steps) {
+    signal.throwIfAborted();
+    if (clock.now() - rested < longestStretch) continue;
+    await clock.until(clock.now() + 1, signal);
+    rested = clock.now();
+  }
+}

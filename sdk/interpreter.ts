@@ -10,7 +10,7 @@ export interface Work {
   /** What the commands start from; never to be changed. Absent: from nothing. */
   readonly base?: {
     readonly directory: string;
-    /** Checked against the disk just before; in the order of manifests. */
+    /** What it held when it was made, in the order of manifests. Somebody may have changed it since. */
     entries(): Iterable<Entry>;
   };
   /** In the order to carry them out. May be asked for more than once. */
@@ -26,7 +26,7 @@ export type Pointer = "live" | "backup";
  * Brings assignments into effect on one kind of host. The core has checked signature, hashes, paths and the node's own
  * policy before it calls, keeps the journal, verifies the tree that was built, and calls again after a crash:
  *
- * `build` → (core verifies) → `seal` → … → `point` (backup, live) → `serve`
+ * `build` or `renew` → (core verifies) → `seal` → … → `point` (backup, live) → `serve`
  *
  * A site is a directory: releases lie in `<site>/releases/<name>`, pointers wherever the interpreter keeps them.
  * Nothing that a pointer names is ever changed. A call that throws leaves the pointers as they were.
@@ -44,10 +44,17 @@ export interface Interpreter {
   /** Makes `work.directory` the base changed by the commands. After a crash it is called again, with an empty one. */
   build(work: Work, io: Io, signal: AbortSignal): void | Promise<void>;
   /**
-   * Makes everything below `directory` durable, then gives it the absolute path `release`, beside it, in one durable
-   * step.
+   * The same release in less time: `work.directory` is not empty but holds an older release, `old`, that nobody needs
+   * any more. It becomes what `build` would make. Files may have other names elsewhere, so none is ever opened for
+   * writing. Resolves with the absolute paths of the files and directories below that are not durable yet. Throws if
+   * anything is not as `old` says; the core then has `build` begin anew. Absent: it always does.
    */
-  seal(directory: string, release: string, io: Io): void;
+  renew?(work: Work, old: Iterable<Entry>, io: Io, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Makes everything below `directory` durable (only `changed`, if given: the rest is), then gives it the absolute path
+   * `release`, beside it, in one durable step.
+   */
+  seal(directory: string, release: string, io: Io, changed?: readonly string[]): void;
   /**
    * Makes a pointer name a release (as `releases/<name>`), or nothing, in one durable step that readers never see half
    * done.

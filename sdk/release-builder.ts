@@ -1,5 +1,5 @@
 import type { AttributesCommand, Command, CopyCommand } from "./command.ts";
-import type { FileEntry, SymlinkEntry } from "./entry.ts";
+import type { Entry, FileEntry, SymlinkEntry } from "./entry.ts";
 import { failure } from "./errors.ts";
 import type { Interpreter, Work } from "./interpreter.ts";
 import type { Disk } from "./io.ts";
@@ -13,9 +13,14 @@ export class ReleaseBuilder {
   readonly #disk: Disk;
   readonly #keeps: Interpreter["keeps"];
   readonly #plan: ReleasePlan;
+  /** Modes of the directories that were there before. */
+  readonly #modes = new Map<string, number>();
+  /** Directories in which names came or went, or which are new. */
+  readonly #touched = new Set<string>();
+  readonly #written: string[] = [];
   #buffer: Uint8Array | undefined;
 
-  /** Throws what `ReleasePlan` refuses; nothing is written until `steps`. */
+  /** Throws what `ReleasePlan` refuses; nothing is written until the first step. */
   constructor(work: Work, disk: Disk, rules: PlanRules & { readonly keeps: Interpreter["keeps"] }) {
     this.#work = work;
     this.#disk = disk;
@@ -25,14 +30,46 @@ export class ReleaseBuilder {
 
   /**
    * Untouched files of the base become hard links; whatever a command makes is a new file, so nothing that exists
-   * is ever opened for writing. Directories get their modes last: one without the right to write can still be filled.
+   * is ever opened for writing.
    */
-  *steps(): Generator<void> {
+  *build(): Generator<void> {
+    yield* this.#fill(new Set());
+  }
+
+  /** The same in a directory that holds an older release: what both have stays, the rest of it goes. */
+  *renew(old: Iterable<Entry>): Generator<void> {
+    const kept = new Set<string>();
+    const gone: Entry[] = [];
+    for (const entry of old) {
+      if (entry.type === "directory") this.#modes.set(entry.path, entry.mode);
+      if (this.#plan.holds(entry)) kept.add(entry.path);
+      else gone.push(entry);
+    }
+    for (const { type, path } of gone.reverse()) {
+      this.#touch(path);
+      if (type === "directory") this.#disk.removeDirectory(this.#at(path));
+      else this.#disk.unlink(this.#at(path));
+      yield;
+    }
+    yield* this.#fill(kept);
+  }
+
+  /** Absolute paths of the files and directories that are new or changed. */
+  get changed(): readonly string[] {
+    const directories = [...this.#touched].filter((path) => path === "" || this.#plan.isDirectory(path));
+    return [...this.#written, ...directories].map((path) => this.#at(path));
+  }
+
+  /** Directories get their modes last: one without the right to write can still be filled. */
+  *#fill(kept: ReadonlySet<string>): Generator<void> {
     for (const { path } of this.#plan.directories()) {
+      if (kept.has(path)) continue;
       this.#make(path, (at) => this.#disk.makeDirectory(at, 0o700));
+      this.#touched.add(path);
       yield;
     }
     for (const entry of this.#plan.kept()) {
+      if (kept.has(entry.path)) continue;
       if (entry.type === "symlink") this.#link(entry);
       else yield* this.#share(entry, entry.path);
       yield;
@@ -43,7 +80,9 @@ export class ReleaseBuilder {
     }
     if (!this.#keeps.modes) return;
     for (const { path, mode } of [...this.#plan.directories()].reverse()) {
+      if (this.#modes.get(path) === mode) continue;
       this.#disk.chmod(this.#at(path), mode);
+      this.#touched.add(path);
       yield;
     }
   }
@@ -89,6 +128,7 @@ export class ReleaseBuilder {
     } finally {
       file.close();
     }
+    this.#written.push(like.path);
     const at = this.#at(like.path);
     if (this.#keeps.modes) this.#disk.chmod(at, like.mode);
     this.#disk.setMtime(at, like.mtimeMs);
@@ -115,6 +155,7 @@ export class ReleaseBuilder {
 
   /** All names are new to the plan: one that exists is taken for another by this file system. */
   #make<T>(path: string, make: (at: string) => T): T {
+    this.#touch(path);
     try {
       return make(this.#at(path));
     } catch (error) {
@@ -122,6 +163,16 @@ export class ReleaseBuilder {
       const other = printable(this.#sameName(path));
       throw failure("DIST_ERR_PATH_COLLISION", { path: printable(path), other }, { cause: error });
     }
+  }
+
+  /** Before a name comes or goes: sees to it that it may. */
+  #touch(path: string): void {
+    const directory = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    this.#touched.add(directory);
+    const mode = this.#modes.get(directory);
+    if (mode === undefined || !this.#keeps.modes || (mode & 0o300) === 0o300) return;
+    this.#disk.chmod(this.#at(directory), 0o700);
+    this.#modes.set(directory, 0o700);
   }
 
   #sameName(path: string): string {
@@ -138,7 +189,7 @@ export class ReleaseBuilder {
   }
 
   #at(path: string): string {
-    return `${this.#work.directory}/${path}`;
+    return path === "" ? this.#work.directory : `${this.#work.directory}/${path}`;
   }
 
   #inBase(path: string): string {

@@ -65,6 +65,13 @@ export class ReleasePlan {
     return kept?.type === "file" ? kept : undefined;
   }
 
+  /** Whether the release will hold this entry of an older one just as it is. A directory's mode may still differ. */
+  holds(old: Entry): boolean {
+    const item = this.#items.get(old.path);
+    if (old.type === "directory") return item?.type === "directory";
+    return item?.kept !== undefined && isSameLeaf(item.kept, old);
+  }
+
   isDirectory(path: string): boolean {
     return this.#items.get(path)?.type === "directory";
   }
@@ -171,6 +178,12 @@ export class ReleasePlan {
 function refused(command: Command, reason: string): DistributaryError {
   const path = "path" in command ? printable(command.path) : "";
   return failure("DIST_ERR_COMMAND_REFUSED", { kind: command.kind, path, reason });
+}
+
+function isSameLeaf(left: Entry, right: Entry): boolean {
+  if (left.type === "symlink") return right.type === "symlink" && left.target === right.target;
+  if (left.type !== "file" || right.type !== "file") return false;
+  return left.hash === right.hash && left.mode === right.mode && left.mtimeMs === right.mtimeMs;
 }
 
 function stageOf({ kind }: Command): number {

@@ -134,9 +134,10 @@ export class Agent {
     switch (message.type) {
       case "ask":
         this.#currentOf(message.site, message.job);
-        this.#enqueue(message.site, message.job, async () =>
-          answerRoom(this.#io.disk, message, this.#options.permissionFor(message.site)),
-        );
+        this.#enqueue(message.site, message.job, async () => {
+          const makeRoom = () => this.#sites.find(message.site)?.dropSpare();
+          return answerRoom(this.#io.disk, message, this.#options.permissionFor(message.site), makeRoom);
+        });
         break;
       case "prepare": {
         const site = message.sections[0]?.site;
@@ -150,6 +151,8 @@ export class Agent {
         this.#enqueue(message.assignment.site, message.job, () =>
           this.#switch(message.job, message.assignment, signal),
         );
+        // Behind the report, which control and the other nodes wait for.
+        this.#enqueue(message.assignment.site, "", async () => this.#sites.find(message.assignment.site)?.collect());
         break;
       case "forget":
         this.#giveUp(message.site, message.job);

@@ -22,33 +22,76 @@ export interface ReleasePlan {
   readonly before: Manifest;
   readonly after: Manifest;
   readonly commands: readonly Command[];
-  readonly read: ReadContent;
+  readonly open: OpenContent;
 }
 
-/** Builds a release, verifies it and makes it durable under its name. If any of it fails, nothing of it is left. */
+/**
+ * Builds a release, verifies it and makes it durable under its name: of the spare, if there is one and it serves,
+ * otherwise anew. If any of it fails, nothing of it is left; the spare is used up either way.
+ */
 export async function buildRelease(
   io: Io,
   files: SiteFiles,
   interpreter: Interpreter,
   plan: ReleasePlan,
+  hasSpare: boolean,
   signal: AbortSignal,
+): Promise<void> {
+  files.make();
+  if (hasSpare && (await renewed(io, files, interpreter, plan, signal))) return;
+  await build(io, files, interpreter, plan, signal);
+}
+
+/** Whether the spare could be made into the release. If not it was not what it should be, and is gone. */
+async function renewed(
+  io: Io,
+  files: SiteFiles,
+  interpreter: Interpreter,
+  plan: ReleasePlan,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const old = files.spareManifest();
+    await build(io, files, interpreter, plan, signal, old);
+    return true;
+  } catch {
+    // Whatever it was, a beginning from nothing tells.
+    signal.throwIfAborted();
+    return false;
+  } finally {
+    files.deleteSpare();
+  }
+}
+
+async function build(
+  io: Io,
+  files: SiteFiles,
+  interpreter: Interpreter,
+  plan: ReleasePlan,
+  signal: AbortSignal,
+  old?: Manifest,
 ): Promise<void> {
   const [building, final] = [files.buildingPath(plan.release), files.releasePath(plan.release)];
   const baseDirectory = plan.base === undefined ? undefined : files.releasePath(plan.base);
   const base = baseDirectory === undefined ? {} : { base: { directory: baseDirectory, entries: () => plan.before } };
-  const work = { site: plan.site, directory: building, ...base, commands: () => plan.commands, content: plan.read };
-  files.make();
   for (const leftover of [building, final]) removeTree(io.disk, leftover);
-  io.disk.makeDirectory(building, 0o755);
+  using content = plan.open(
+    baseDirectory === undefined ? undefined : { directory: baseDirectory, manifest: plan.before },
+  );
+  const work = { site: plan.site, directory: building, ...base, commands: () => plan.commands, content: content.read };
   try {
-    await interpreter.build(work, io, signal);
-    await verifyRelease(
-      io,
-      { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory },
-      signal,
-    );
+    let changed: readonly string[] | undefined;
+    if (old === undefined) {
+      io.disk.makeDirectory(building, 0o755);
+      await interpreter.build(work, io, signal);
+    } else {
+      io.disk.rename(files.sparePath(), building);
+      changed = await interpreter.renew?.(work, old, io, signal);
+    }
+    const release = { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory };
+    await verifyRelease(io, release, signal);
     files.writeManifest(plan.release, plan.after);
-    interpreter.seal(building, final, io);
+    interpreter.seal(building, final, io, changed);
   } catch (error) {
     for (const unfinished of [building, final]) removeTree(io.disk, unfinished);
     throw error;

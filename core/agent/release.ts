@@ -1,10 +1,10 @@
 import { failure, isFailure } from "distributary/sdk";
-import type { Interpreter, Io } from "distributary/sdk";
+import type { Interpreter, Io, Millis } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
-import { emptyTree, treeHash } from "../content/manifest.ts";
-import type { Manifest } from "../content/manifest.ts";
+import { treeHash } from "../content/manifest.ts";
 import type { ReleaseState, SiteState } from "../protocol/messages.ts";
+import { findBase, refusedBase } from "./base.ts";
 import { buildRelease, checkSize } from "./build-release.ts";
 import type { Allowance, OpenContent } from "./build-release.ts";
 import { Journal } from "./journal.ts";
@@ -19,6 +19,7 @@ import { quickCheck } from "./verify.ts";
  *
  *   <site>/releases/0000000123/        a release, never changed once it has that name
  *   <site>/releases/.building-…        one being made; worthless after a crash
+ *   <site>/releases/.spare             one that nobody wants any more, to be made into the next; worthless after a crash
  *   <site>/live, <site>/backup         pointers, kept by the interpreter
  *   <site>/.dst/journal                what was done, synced record by record
  *   <site>/.dst/manifests/0000000123   what a release holds
@@ -36,6 +37,8 @@ export interface SiteSettings {
   readonly mayHold?: Allowance;
   /** At least two; an assignment may ask for more. */
   readonly keepReleases: number;
+  /** For so long a release stays after it was live, for whoever is still reading it; absent: not longer than needed. */
+  readonly graceMs?: number;
   /** Tells whoever serves the site that `live` moved; may be called again for the same release. */
   readonly afterSwitch?: (release: string, signal: AbortSignal) => Promise<void>;
 }
@@ -50,10 +53,15 @@ export class Releases {
   #damage: string | undefined;
   /** After an error of the disk nobody knows what it holds, until a recovery has looked. */
   #isUncertain = false;
+  #hasSpare = false;
+  /** When releases were live last, as far as that was since the start. */
+  readonly #leftAt = new Map<number, Millis>();
+  #keepReleases: number;
 
   constructor(io: Io, settings: SiteSettings) {
     this.#io = io;
     this.#settings = settings;
+    this.#keepReleases = settings.keepReleases;
     this.#files = new SiteFiles(io.disk, settings.directory);
     this.#journal = new Journal(io.disk, this.#files.journalPath());
   }
@@ -71,13 +79,15 @@ export class Releases {
     const records = this.#journal.read();
     this.#ledger = followJournal(records);
     this.#files.deleteOthers(this.#ledger.releases.keys());
+    this.#hasSpare = false;
     const { unfinished } = this.#ledger;
     if (unfinished !== undefined) this.#finish(unfinished, records);
     else this.#journal.rewrite(records);
     this.#ledger = followJournal(this.#journal.read());
+    const { live, backup } = this.#ledger;
     // Also where they are right: a pointer moved just before a crash may not be durable.
-    this.#pointTo(this.#ledger.live, this.#ledger.backup);
-    this.#damage = this.#lookAtLive();
+    this.#pointTo(live, backup);
+    this.#damage = live === undefined ? undefined : this.#look(live);
     this.#isUncertain = false;
   }
 
@@ -122,7 +132,8 @@ export class Releases {
     if (this.#isUncertain) this.recover();
     const { serial, version, result } = first.header;
     if (this.#ledger.releases.has(serial)) return this.state;
-    const { base, manifest: before } = this.#base(first);
+    const base = findBase(this.#ledger, first.header);
+    const before = base === undefined ? [] : this.#files.manifest(base);
     const commands = sections.flatMap((section) => [...section.commands()]);
     const after = resultOf(before, commands);
     if (treeHash(after) !== result) {
@@ -132,39 +143,22 @@ export class Releases {
     }
     checkSize(this.#settings.site, after, this.#settings.mayHold);
     const release = { serial, version, tree: result };
-    using content = open(
-      base === undefined ? undefined : { directory: this.#files.releasePath(base), manifest: before },
-    );
-    const plan = { site: this.#settings.site, release, base, before, after, commands, read: content.read };
+    const plan = { site: this.#settings.site, release, base, before, after, commands, open };
+    const hasSpare = this.#hasSpare;
+    this.#hasSpare = false;
     try {
-      await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, signal);
+      await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, hasSpare, signal);
     } catch (error) {
+      if (base === undefined || signal.aborted) throw error;
+      const found = this.#look(base, before);
       // The data was checked piece by piece, so a wrong file means that what it was made from is not what it was.
-      if (base !== undefined && isFailure(error, "DIST_ERR_ASSIGNMENT_HASH")) this.#damage = error.message;
-      throw error;
+      const damage = found ?? (isFailure(error, "DIST_ERR_ASSIGNMENT_HASH") ? error.message : undefined);
+      if (damage !== undefined && base.serial === this.#ledger.live?.serial) this.#damage = damage;
+      if (found === undefined) throw error;
+      throw refusedBase(first.header, base.tree, `that one, but damaged: ${found}`, error);
     }
     this.#append({ type: "prepared", release, id: first.id });
     return this.state;
-  }
-
-  /** The release an update starts from, checked as far as that is quick. */
-  #base({ header }: Assignment): { base: ReleaseState | undefined; manifest: Manifest } {
-    if (header.base === undefined || header.base === emptyTree) return { base: undefined, manifest: [] };
-    const base = [...this.#ledger.releases.values()].findLast(({ tree }) => tree === header.base);
-    const have = this.#ledger.live?.tree ?? "nothing";
-    const refuse = (found: string) =>
-      failure("DIST_ERR_ASSIGNMENT_BASE", {
-        site: header.site,
-        serial: header.serial,
-        base: header.base ?? "",
-        have: found,
-      });
-    if (base === undefined) throw refuse(have);
-    const manifest = this.#files.manifest(base);
-    const damage = quickCheck(this.#io.disk, this.#files.releasePath(base), manifest, this.#settings.interpreter.keeps);
-    if (damage === undefined) return { base, manifest };
-    if (base.serial === this.#ledger.live?.serial) this.#damage = damage;
-    throw refuse(`that one, but damaged: ${damage}`);
   }
 
   /**
@@ -182,23 +176,13 @@ export class Releases {
       await this.serveAgain(signal);
       return this.state;
     }
-    if (target === undefined) {
-      throw failure("DIST_ERR_ASSIGNMENT_BASE", {
-        site: header.site,
-        serial: header.serial,
-        base: header.result,
-        have: live?.tree ?? "nothing",
-      });
-    }
+    if (target === undefined) throw refusedBase(header, header.result, live?.tree ?? "nothing");
     const from = live === undefined ? {} : { from: live };
     const backup = live === undefined || isSame || live.serial === target.serial ? this.#backup() : { backup: live };
     this.#record({ serial: header.serial, to: { ...target, version: header.version }, ...from, ...backup });
     this.#damage = undefined;
-    try {
-      await this.#serve(header.serial, signal);
-    } finally {
-      this.collect(header.keepReleases);
-    }
+    this.#keepReleases = Math.max(header.keepReleases, this.#settings.keepReleases);
+    await this.#serve(header.serial, signal);
     return this.state;
   }
 
@@ -210,7 +194,8 @@ export class Releases {
     if (this.#isUncertain) this.recover();
     const { live } = this.#ledger;
     this.#record({ serial: header.serial, ...(live === undefined ? {} : { from: live }) });
-    this.collect();
+    this.#dropReleases(new Set());
+    this.dropSpare();
     return this.state;
   }
 
@@ -221,20 +206,40 @@ export class Releases {
     this.#dropReleases(new Set([...releases.keys()].filter((each) => each !== serial)));
   }
 
-  /** Deletes releases beyond those that are kept, oldest first; never live, backup or one prepared after live. */
-  collect(keepReleases = 0): void {
-    this.#dropReleases(serialsToKeep(this.#ledger, Math.max(keepReleases, this.#settings.keepReleases)));
+  /**
+   * Lets releases go that are not kept, oldest first; never live, backup or one prepared after live. The newest of them
+   * becomes the spare.
+   */
+  collect(): void {
+    const { graceMs = 0 } = this.#settings;
+    const now = this.#io.clock.now();
+    const read = [...this.#leftAt].filter(([, leftAt]) => now - leftAt < graceMs).map(([serial]) => serial);
+    this.#dropReleases(new Set([...serialsToKeep(this.#ledger, this.#keepReleases), ...read]), true);
+  }
+
+  /** Frees what the spare takes; whether there was one. */
+  dropSpare(): boolean {
+    const hadSpare = this.#hasSpare;
+    this.#hasSpare = false;
+    if (hadSpare) this.#files.deleteSpare();
+    return hadSpare;
   }
 
   /** First the journal forgets them, then they are deleted: what it names is always there. */
-  #dropReleases(kept: ReadonlySet<number>): void {
-    const gone = [...this.#ledger.releases.keys()].filter((serial) => !kept.has(serial));
+  #dropReleases(kept: ReadonlySet<number>, keepsSpare = false): void {
+    const gone = [...this.#ledger.releases.values()].filter(({ serial }) => !kept.has(serial));
     if (gone.length === 0) return;
     const records = recordsOf(this.#ledger, kept);
     this.#change(() => {
       this.#journal.rewrite(records);
       this.#ledger = followJournal(records);
-      for (const serial of gone) this.#files.deleteRelease(serial);
+      const spare = keepsSpare && this.#settings.interpreter.renew !== undefined ? gone.at(-1) : undefined;
+      for (const release of gone) if (release !== spare) this.#files.deleteRelease(release.serial);
+      for (const { serial } of gone) this.#leftAt.delete(serial);
+      if (spare === undefined) return;
+      this.dropSpare();
+      this.#files.setAside(spare);
+      this.#hasSpare = true;
     });
   }
 
@@ -244,6 +249,8 @@ export class Releases {
     this.#change(() => {
       this.#journal.append({ type: "switching", ...order });
       this.#pointTo(order.to, order.backup);
+      if (order.from !== undefined && order.from.serial !== order.to?.serial)
+        this.#leftAt.set(order.from.serial, this.#io.clock.now());
       this.#journal.append({ type: "switched", serial: order.serial });
       this.#ledger = followJournal(this.#journal.read());
     });
@@ -274,15 +281,9 @@ export class Releases {
     else this.#journal.rewrite(records.filter((record) => record !== unfinished));
   }
 
-  #lookAtLive(): string | undefined {
-    const { live } = this.#ledger;
-    if (live === undefined) return undefined;
-    return quickCheck(
-      this.#io.disk,
-      this.#files.releasePath(live),
-      this.#files.manifest(live),
-      this.#settings.interpreter.keeps,
-    );
+  /** Why a release is not any more what it was, as far as that is quick to see. */
+  #look(release: ReleaseState, manifest = this.#files.manifest(release)): string | undefined {
+    return quickCheck(this.#io.disk, this.#files.releasePath(release), manifest, this.#settings.interpreter.keeps);
   }
 
   #append(record: JournalRecord): void {

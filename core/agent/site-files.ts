@@ -57,6 +57,26 @@ export class SiteFiles {
     removeTree(this.disk, this.#manifestPath(serial));
   }
 
+  /** Sets a release aside that is not wanted any more: it can become another one. Not durable. */
+  setAside({ serial }: ReleaseState): void {
+    this.disk.rename(this.releasePath({ serial }), this.sparePath());
+    this.disk.rename(this.#manifestPath(serial), this.#spareManifestPath());
+  }
+
+  sparePath(): string {
+    return this.#path("releases/.spare");
+  }
+
+  /** What the release held that was set aside. */
+  spareManifest(): Manifest {
+    return decodeManifest(readFile(this.disk, this.#spareManifestPath()) ?? new Uint8Array());
+  }
+
+  deleteSpare(): void {
+    removeTree(this.disk, this.sparePath());
+    removeTree(this.disk, this.#spareManifestPath());
+  }
+
   /** Deletes what is of none of these releases: some were being built, or being deleted, when the power went. */
   deleteOthers(serials: Iterable<number>): void {
     const known = new Set(Array.from(serials, nameOf));
@@ -65,6 +85,10 @@ export class SiteFiles {
       const others = this.disk.list(this.#path(directory)).filter((name) => !known.has(name));
       for (const name of others) removeTree(this.disk, this.#path(`${directory}/${name}`));
     }
+  }
+
+  #spareManifestPath(): string {
+    return this.#path(".dst/manifests/.spare");
   }
 
   #manifestPath(serial: number): string {

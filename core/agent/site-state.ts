@@ -110,7 +110,7 @@ export function recordsOf(
 }
 
 /** A release of that tree: preferably of that version, otherwise the newest. */
-export function findRelease({ releases }: Ledger, tree: string, version: number): ReleaseState | undefined {
+export function findRelease({ releases }: Ledger, tree: string, version?: number): ReleaseState | undefined {
   const fitting = [...releases.values()].filter((release) => release.tree === tree);
   return fitting.findLast((release) => release.version === version) ?? fitting.at(-1);
 }

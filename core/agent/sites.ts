@@ -16,6 +16,9 @@ export interface SitesOptions {
   afterSwitch(site: string, release: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Longer than a web server takes from looking up `live` to having opened what a request asks for. */
+const graceMs = 5_000;
+
 /** The sites of a node, each recovered when it is first asked for. */
 export class Sites {
   readonly #io: Io;
@@ -60,6 +63,7 @@ export class Sites {
       directory,
       interpreter: kernel.usable("interpreters", name, this.#io),
       keepReleases,
+      graceMs,
       mayHold: { maxEntries, maxBytes },
       afterSwitch: (release, signal) => afterSwitch(site, release, signal),
     });

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { failure, printable } from "distributary/sdk";
 import type { Disk, Entry, FileEntry, FileStat, Interpreter, Io } from "distributary/sdk";
 import { createHasher, toHex } from "../content/hash.ts";
@@ -19,7 +18,7 @@ export function quickCheck(
 ): string | undefined {
   let found = 0;
   for (const entry of manifest) {
-    const stat = disk.stat(join(directory, entry.path));
+    const stat = disk.stat(`${directory}/${entry.path}`);
     const problem = stat === undefined ? "is missing" : differs(disk, directory, entry, stat, keeps);
     if (problem !== undefined) return `'${printable(entry.path)}' ${problem}`;
     if (stat !== undefined) visit?.(entry, stat);
@@ -32,14 +31,14 @@ export function quickCheck(
 /** Entries in the root and in every directory of the manifest; others would be missed by name. */
 function countEntries(disk: Disk, directory: string, manifest: Manifest): number {
   let count = disk.list(directory).length;
-  for (const entry of manifest) if (entry.type === "directory") count += disk.list(join(directory, entry.path)).length;
+  for (const entry of manifest) if (entry.type === "directory") count += disk.list(`${directory}/${entry.path}`).length;
   return count;
 }
 
 function differs(disk: Disk, directory: string, entry: Entry, stat: FileStat, keeps: Keeps): string | undefined {
   if (entry.type !== stat.type) return `is a ${stat.type}, not a ${entry.type}`;
   if (entry.type === "symlink") {
-    return disk.readLink(join(directory, entry.path)) === entry.target ? undefined : "points elsewhere";
+    return disk.readLink(`${directory}/${entry.path}`) === entry.target ? undefined : "points elsewhere";
   }
   if (keeps.modes && entry.mode !== stat.mode)
     return `has mode ${stat.mode.toString(8)}, not ${entry.mode.toString(8)}`;
@@ -74,7 +73,7 @@ export async function verifyRelease(io: Io, release: BuiltRelease, signal: Abort
   if (problem !== undefined) throw refuse(problem);
   let rested = clock.now();
   for (const entry of unchecked) {
-    if (hashFile(disk, join(directory, entry.path)) !== entry.hash)
+    if (hashFile(disk, `${directory}/${entry.path}`) !== entry.hash)
       throw refuse(`'${printable(entry.path)}' has another content`);
     signal.throwIfAborted();
     if (clock.now() - rested < longestStretch) continue;
@@ -85,7 +84,7 @@ export async function verifyRelease(io: Io, release: BuiltRelease, signal: Abort
 
 function isShared(disk: Disk, path: string, stat: FileStat, baseDirectory: string | undefined): boolean {
   if (stat.links < 2 || baseDirectory === undefined) return false;
-  const base = disk.stat(join(baseDirectory, path));
+  const base = disk.stat(`${baseDirectory}/${path}`);
   return base !== undefined && base.device === stat.device && base.inode === stat.inode;
 }
 

@@ -57,10 +57,33 @@ export const scenarios: readonly Scenario[] = [
       await trial.publish(2, 3, 1);
       await trial.prepare(3, 5, 2);
     },
-    act: (trial) => trial.switchTo(3, 6),
+    async act(trial) {
+      await trial.switchTo(3, 6);
+      trial.releases.collect();
+    },
     before: 2,
     after: 3,
     acknowledged: (trial) => assert.equal(seen(trial.disk, "backup"), 2),
+  },
+  {
+    title: "a commit after which an old release is made into the next one",
+    async begin(trial) {
+      await trial.publish(1, 1, 0);
+      await trial.publish(2, 3, 1);
+      await trial.prepare(3, 5, 2);
+    },
+    async act(trial) {
+      await trial.switchTo(3, 6);
+      trial.releases.collect();
+      await trial.prepare(4, 7, 3);
+    },
+    before: 2,
+    after: 3,
+    async acknowledged(trial) {
+      assert.equal(trial.releases.state.prepared?.version, 4);
+      await trial.switchTo(4, 8);
+      assert.equal(seen(trial.disk), 4);
+    },
   },
   {
     title: "a rollback",

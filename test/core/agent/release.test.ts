@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { failure } from "../../../sdk/index.ts";
+import { failure, removeTree } from "../../../sdk/index.ts";
+import type { Interpreter } from "../../../sdk/index.ts";
 import { SiteFiles } from "../../../core/agent/site-files.ts";
+import type { SimDisk } from "../../../sdk/testkit/sim/disk.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 import { writeFile } from "../../../sdk/testkit/disk-subject.ts";
 import {
@@ -8,6 +10,7 @@ import {
   hashOfVersion,
   manifestOf,
   overlay,
+  posix,
   seen,
   site,
   SiteTrial,
@@ -129,8 +132,71 @@ describe("a site on a node", () => {
   ] as const)("keeps %i releases", async ([keepReleases, kept]) => {
     const trial = new SiteTrial(emptyDisk(), { keepReleases });
     for (const version of [1, 2, 3, 4]) await trial.publish(version, version * 2 - 1, version - 1);
-    expect(trial.disk.list(`${site}/releases`)).toEqual(kept);
-    expect(trial.disk.list(`${site}/.dst/manifests`)).toEqual(kept);
+    expect(trial.disk.list(`${site}/releases`)).toEqual([".spare", ...kept]);
+    expect(trial.disk.list(`${site}/.dst/manifests`)).toEqual([".spare", ...kept]);
+    expect(restarted(trial).disk.list(`${site}/releases`)).toEqual(kept);
+  });
+
+  it("keeps a release for a while after it was live, for those who still read it", async () => {
+    const trial = new SiteTrial(emptyDisk(), { graceMs: 5_000 });
+    for (const version of [1, 2, 3]) await trial.publish(version, version * 2 - 1, version - 1);
+    expect(trial.disk.list(`${site}/releases`)).toEqual(["0000000001", "0000000003", "0000000005"]);
+    await trial.clock.advance(5_000);
+    await trial.publish(4, 7, 3);
+    expect(trial.disk.list(`${site}/releases`)).toEqual([".spare", "0000000005", "0000000007"]);
+  });
+});
+
+describe("a release that nobody wants any more", () => {
+  /** Version 3 is live, 2 the backup, 1 the spare. */
+  async function withSpare(options: TrialOptions = {}): Promise<SiteTrial> {
+    const trial = await published(options);
+    await trial.publish(3, 5, 2);
+    return trial;
+  }
+
+  it("is made into the next one", async () => {
+    const { renew = async () => [] } = posix;
+    const built: string[] = [];
+    const note = (how: string) => void built.push(how);
+    const interpreter: Interpreter = {
+      ...posix,
+      build: (...work) => (note("built"), posix.build(...work)),
+      renew: (...work) => (note("renewed"), renew(...work)),
+    };
+    const trial = await withSpare({ interpreter });
+    await trial.publish(4, 7, 3);
+    expect(built).toEqual(["built", "built", "built", "renewed"]);
+    expect([seen(trial.disk), seen(trial.disk, "backup")]).toEqual([4, 3]);
+  });
+
+  it("is deleted by those whose interpreter makes nothing of it", async () => {
+    const { renew: _, ...interpreter } = posix;
+    const trial = await withSpare({ interpreter });
+    expect(trial.disk.list(`${site}/releases`)).toEqual(["0000000003", "0000000005"]);
+  });
+
+  it.for([
+    ["lost a file", (disk: SimDisk) => disk.unlink(`${site}/releases/.spare/index.html`)],
+    ["got a file", (disk: SimDisk) => writeFile(disk, `${site}/releases/.spare/closed`, "a stray file")],
+    ["lost its manifest", (disk: SimDisk) => disk.unlink(`${site}/.dst/manifests/.spare`)],
+    ["went away", (disk: SimDisk) => removeTree(disk, `${site}/releases/.spare`)],
+  ] as const)("is passed over if it %s", async ([, harm]) => {
+    const trial = await withSpare();
+    harm(trial.disk);
+    await trial.publish(4, 7, 3);
+    expect(seen(trial.disk)).toBe(4);
+    expect(trial.releases.state.damage).toBeUndefined();
+    expect(trial.disk.list(`${site}/releases`)).toEqual([".spare", "0000000005", "0000000007"]);
+  });
+
+  it("gives way where there is too little room, or the site goes", async () => {
+    for (const leave of [(trial: SiteTrial) => trial.releases.dropSpare(), (trial: SiteTrial) => trial.remove(9)]) {
+      const trial = await withSpare();
+      leave(trial);
+      expect(trial.disk.list(`${site}/releases`)).not.toContain(".spare");
+      expect(trial.disk.list(`${site}/.dst/manifests`)).not.toContain(".spare");
+    }
   });
 });
 
@@ -169,25 +235,38 @@ describe("an update that cannot be made", () => {
 });
 
 describe("a live release that somebody changed", () => {
-  const path = `${site}/releases/0000000003/index.html`;
+  const logo = `${site}/releases/0000000001/assets/logo-\udcff.svg`;
+  const index = `${site}/releases/0000000001/index.html`;
 
-  it("is noticed when the agent starts, and is no base any more", async () => {
-    const trial = await published();
+  async function changed(path: string): Promise<SiteTrial> {
+    const trial = new SiteTrial(emptyDisk());
+    await trial.publish(1, 1, 0);
     trial.disk.unlink(path);
-    const again = restarted(trial);
+    writeFile(trial.disk, path, "<h1>me!</h1>");
+    return trial;
+  }
+
+  it("is noticed when the agent starts", async () => {
+    const again = restarted(await changed(index));
     expect(again.releases.state.damage).toContain("index.html");
-    await expect(again.prepare(3, 5, 2)).rejects.toMatchObject({ code: "DIST_ERR_ASSIGNMENT_BASE" });
     await again.publish(3, 7, 0);
-    expect(seen(again.disk)).toBe(3);
     expect(again.releases.state.damage).toBeUndefined();
   });
 
-  it("is noticed when an update begins, though the agent did not start again", async () => {
-    const trial = await published();
-    trial.disk.unlink(path);
-    writeFile(trial.disk, path, "<h1>me!</h1>");
-    await expect(trial.prepare(3, 5, 2)).rejects.toMatchObject({ code: "DIST_ERR_ASSIGNMENT_BASE" });
-    expect(trial.releases.state.damage).toBeDefined();
+  it("is no base for an update that would keep what was changed", async () => {
+    const trial = await changed(logo);
+    await expect(trial.prepare(2, 3, 1)).rejects.toMatchObject({ code: "DIST_ERR_ASSIGNMENT_BASE" });
+    expect(trial.releases.state.damage).toContain("logo");
+    expect(trial.disk.list(`${site}/releases`)).toEqual(["0000000001"]);
+    await trial.publish(3, 7, 0);
+    expect(seen(trial.disk)).toBe(3);
+    expect(trial.releases.state.damage).toBeUndefined();
+  });
+
+  it("is healed by an update that brings all of it anew", async () => {
+    const trial = await changed(index);
+    await trial.publish(2, 3, 1);
+    expect(seen(trial.disk)).toBe(2);
   });
 });
 

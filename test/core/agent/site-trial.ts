@@ -11,6 +11,7 @@ import type { SiteState } from "../../../core/protocol/messages.ts";
 import { comparePaths, fileTree } from "../../../sdk/index.ts";
 import type { Command, Disk, Entry, Interpreter, OpenFile } from "../../../sdk/index.ts";
 import { SimDisk } from "../../../sdk/testkit/sim/disk.ts";
+import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
 import { simIo } from "../../../sdk/testkit/sim/io.ts";
 import { readTree } from "../../../sdk/testkit/tree-model.ts";
 import type { Leaf, Tree } from "../../../sdk/testkit/tree-model.ts";
@@ -177,6 +178,7 @@ export function inHalves(disk: Disk): Disk {
 export interface TrialOptions {
   readonly interpreter?: Interpreter;
   readonly keepReleases?: number;
+  readonly graceMs?: number;
   /** What the releases see of the disk. */
   readonly view?: (disk: Disk) => Disk;
   readonly afterSwitch?: (release: string) => Promise<void>;
@@ -185,16 +187,18 @@ export interface TrialOptions {
 /** One site of an agent on a simulated disk. */
 export class SiteTrial {
   readonly disk: SimDisk;
+  readonly clock = new SimClock();
   readonly releases: Releases;
 
   constructor(disk: SimDisk, options: TrialOptions = {}) {
     this.disk = disk;
-    const { interpreter = posix, keepReleases = 2, view = inHalves, afterSwitch } = options;
-    this.releases = new Releases(simIo({ disk: view(disk) }), {
+    const { interpreter = posix, keepReleases = 2, graceMs = 0, view = inHalves, afterSwitch } = options;
+    this.releases = new Releases(simIo({ disk: view(disk), clock: this.clock }), {
       site: "shop",
       directory: site,
       interpreter,
       keepReleases,
+      graceMs,
       ...(afterSwitch === undefined ? {} : { afterSwitch }),
     });
   }
@@ -211,10 +215,12 @@ export class SiteTrial {
     return this.releases.remove(orderTo(0, serial));
   }
 
-  /** Prepares and commits. */
+  /** Prepares, commits, and lets go what is not kept. */
   async publish(version: number, serial: number, from: number): Promise<SiteState> {
     await this.prepare(version, serial, from);
-    return this.switchTo(version, serial + 1);
+    const state = await this.switchTo(version, serial + 1);
+    this.releases.collect();
+    return state;
   }
 }
 
