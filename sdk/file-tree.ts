@@ -29,7 +29,9 @@ export function fileTree(rules: FileTreeRules): Interpreter {
     ...(rules.refuse === undefined ? {} : { refuse: rules.refuse.bind(rules) }),
     ...(rules.probe === undefined ? {} : { probe: rules.probe.bind(rules) }),
 
-    build: (work, io, signal) => takeTurns(new ReleaseBuilder(work, io.disk, rules).build(), io, signal),
+    async build(work, io, signal) {
+      await takeTurns(new ReleaseBuilder(work, io.disk, rules).build(), io, signal);
+    },
 
     async renew(work, old, io, signal) {
       const builder = new ReleaseBuilder(work, io.disk, rules);

@@ -5,7 +5,9 @@ import type { ReleaseState } from "../protocol/messages.ts";
 import { findRelease } from "./site-state.ts";
 import type { Ledger } from "./site-state.ts";
 
-/** The release an update starts from; undefined if that is nothing. Throws DIST_ERR_ASSIGNMENT_BASE if it is not here. */
+/**
+ * The release an update starts from; undefined if that is nothing. Throws DIST_ERR_ASSIGNMENT_BASE if it is not here.
+ */
 export function findBase(ledger: Ledger, header: Header): ReleaseState | undefined {
   const { base: tree } = header;
   if (tree === undefined || tree === emptyTree) return undefined;

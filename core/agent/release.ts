@@ -19,7 +19,7 @@ import { quickCheck } from "./verify.ts";
  *
  *   <site>/releases/0000000123/        a release, never changed once it has that name
  *   <site>/releases/.building-…        one being made; worthless after a crash
- *   <site>/releases/.spare             one that nobody wants any more, to be made into the next; worthless after a crash
+ *   <site>/releases/.spare             one nobody wants any more, to be made into the next; worthless after a crash
  *   <site>/live, <site>/backup         pointers, kept by the interpreter
  *   <site>/.dst/journal                what was done, synced record by record
  *   <site>/.dst/manifests/0000000123   what a release holds
@@ -37,7 +37,7 @@ export interface SiteSettings {
   readonly mayHold?: Allowance;
   /** At least two; an assignment may ask for more. */
   readonly keepReleases: number;
-  /** For so long a release stays after it was live, for whoever is still reading it; absent: not longer than needed. */
+  /** For so long a release stays after it was live, for whoever still reads it; absent: not longer than needed. */
   readonly graceMs?: number;
   /** Tells whoever serves the site that `live` moved; may be called again for the same release. */
   readonly afterSwitch?: (release: string, signal: AbortSignal) => Promise<void>;

@@ -39,7 +39,7 @@ function trial(create: () => InterpreterSubject): Trial {
 }
 
 /** Does it once for every operation on the disk, with that one failing in this way; until it comes through unharmed. */
-async function atEveryOperation(
+export async function atEveryOperation(
   fault: DiskFault,
   prepare: () => Promise<TrialSite<SimDisk>>,
   act: (site: TrialSite<SimDisk>) => unknown,
@@ -57,7 +57,7 @@ async function atEveryOperation(
         error = thrown;
       }
       if (site.disk.operations < planned) break;
-      assert.ok(fault !== "kill" || error instanceof Killed, "it went on after it was killed");
+      assert.ok(fault !== "kill" || error instanceof Killed, `it went on after it was killed: ${String(error)}`);
       await check(site, error);
       assert.ok(count < 10_000, "it never comes to an end");
     }
@@ -65,7 +65,7 @@ async function atEveryOperation(
 }
 
 /** What may be there after a crash at this point: after being killed, and after some losses of power. */
-function afterCrash(site: TrialSite<SimDisk>): TrialSite<SimDisk>[] {
+export function afterCrash(site: TrialSite<SimDisk>): TrialSite<SimDisk>[] {
   const losses = Array.from({ length: 12 }, (_, seed) => {
     return site.disk.afterPowerLoss(seed % 3 === 2 ? "ext4" : "strict", new SimRandom(seed));
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Interpreter, Work } from "../interpreter.ts";
 import type { Disk, Io } from "../io.ts";
 import { SimDisk } from "./sim/disk.ts";
@@ -73,8 +74,23 @@ export class TrialSite<D extends Disk = Disk> {
     await this.interpreter.build(this.work(changes), this.io, signal);
   }
 
-  seal(release: string): void {
-    this.interpreter.seal(this.building, `${this.site}/releases/${release}`, this.io);
+  /** Puts an older release where the next one is built, durably; what it has in common with the base is shared. */
+  plantOld(old: Tree): void {
+    const { disk, building, base } = this;
+    const isShared = (path: string) => old[path]?.type === "file" && isDeepStrictEqual(old[path], base[path]);
+    plantTree(disk, building, this.#withModes(old, 0o700), (path) =>
+      isShared(path) ? `${this.baseDirectory}/${path}` : undefined,
+    );
+    disk.syncTree(building);
+  }
+
+  async renew(old: Tree, changes: readonly Change[]): Promise<readonly string[]> {
+    const { signal } = new AbortController();
+    return (await this.interpreter.renew?.(this.work(changes), entriesOf(old), this.io, signal)) ?? [];
+  }
+
+  seal(release: string, changed?: readonly string[]): void {
+    this.interpreter.seal(this.building, `${this.site}/releases/${release}`, this.io, changed);
   }
 
   point(pointer: "live" | "backup", release: string | undefined): void {
@@ -91,9 +107,14 @@ export class TrialSite<D extends Disk = Disk> {
   }
 
   kept(tree: Tree): Tree {
+    return this.#withModes(tree, 0);
+  }
+
+  /** The tree's own modes, or this one where the host keeps none. */
+  #withModes(tree: Tree, mode: number): Tree {
     const { modes } = this.interpreter.keeps;
-    const kept = (leaf: Leaf): Leaf => (modes || leaf.type === "symlink" ? leaf : { ...leaf, mode: 0 });
-    return Object.fromEntries(Object.entries(tree).map(([path, leaf]) => [path, kept(leaf)]));
+    const changed = (leaf: Leaf): Leaf => (modes || leaf.type === "symlink" ? leaf : { ...leaf, mode });
+    return Object.fromEntries(Object.entries(tree).map(([path, leaf]) => [path, changed(leaf)]));
   }
 
   /** Everything that is not being built, and which files they are. */

@@ -3,6 +3,7 @@ import { buildCases } from "./interpreter-builds.ts";
 import { crashCases } from "./interpreter-crashes.ts";
 import { hostileCases } from "./interpreter-hostile.ts";
 import type { InterpreterSubject } from "./interpreter-site.ts";
+import { renewalCases } from "./interpreter-renewals.ts";
 import { runKit } from "./kit.ts";
 import type { Kit } from "./kit.ts";
 
@@ -12,7 +13,7 @@ import type { Kit } from "./kit.ts";
  */
 export const interpreterKit: Kit<InterpreterSubject> = {
   name: "interpreter",
-  cases: [...buildCases, ...crashCases, ...hostileCases],
+  cases: [...buildCases, ...renewalCases, ...crashCases, ...hostileCases],
 };
 
 /** The part of it that needs no crashes, to run on a real disk. */

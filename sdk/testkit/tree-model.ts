@@ -41,13 +41,20 @@ export function changedTree(base: Tree, changes: readonly Change[]): Tree {
   return tree;
 }
 
-/** Makes the tree in an empty directory. */
-export function plantTree(disk: Disk, directory: string, tree: Tree): void {
+/** Makes the tree in an empty directory; a file becomes another name of what `existing` gives for its path. */
+export function plantTree(
+  disk: Disk,
+  directory: string,
+  tree: Tree,
+  existing: (path: string) => string | undefined = () => undefined,
+): void {
   const paths = Object.keys(tree).sort(comparePaths);
   for (const path of paths) {
     const leaf = tree[path];
     const at = `${directory}/${path}`;
-    if (leaf?.type === "directory") disk.makeDirectory(at);
+    const other = existing(path);
+    if (other !== undefined) disk.link(other, at);
+    else if (leaf?.type === "directory") disk.makeDirectory(at);
     else if (leaf?.type === "symlink") disk.symlink(leaf.target, at);
     else if (leaf !== undefined) {
       writeFile(disk, at, leaf.content);

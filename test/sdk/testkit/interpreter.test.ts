@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fileTree } from "../../../sdk/index.ts";
+import { fileTree, removeTree } from "../../../sdk/index.ts";
 import type { Command, Disk, FileTreeRules, Interpreter, Work } from "../../../sdk/index.ts";
 import { failedCases } from "../../../sdk/testkit/kit.ts";
 import { interpreterKit } from "../../../sdk/testkit/interpreter.ts";
@@ -7,23 +7,30 @@ import { interpreterKit } from "../../../sdk/testkit/interpreter.ts";
 const rules: FileTreeRules = { keeps: { modes: true, symlinks: true }, pointer: "symlink" };
 const honest = fileTree(rules);
 
+function overriding(changes: Partial<Disk>): ProxyHandler<Disk> {
+  return {
+    get(target, key) {
+      const own = changes[key as keyof Disk];
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  };
+}
+
 /** The same interpreter on a disk some of whose calls do something else. */
 function onDisk(change: (disk: Disk) => Partial<Disk>, from: Interpreter = honest): Interpreter {
   const changed = (disk: Disk): Disk => {
     const changes = change(disk);
-    return new Proxy(disk, {
-      get(target, key) {
-        const own = changes[key as keyof Disk];
-        if (own !== undefined) return own;
-        const value: unknown = Reflect.get(target, key, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    return new Proxy(disk, overriding(changes));
   };
   return {
     ...from,
     build: (work, io, signal) => from.build(work, { ...io, disk: changed(io.disk) }, signal),
-    seal: (directory, release, io) => from.seal(directory, release, { ...io, disk: changed(io.disk) }),
+    renew: async (work, old, io, signal) =>
+      (await from.renew?.(work, old, { ...io, disk: changed(io.disk) }, signal)) ?? [],
+    seal: (directory, release, io, ...rest) =>
+      from.seal(directory, release, { ...io, disk: changed(io.disk) }, ...rest),
     point: (site, pointer, release, io) => from.point(site, pointer, release, { ...io, disk: changed(io.disk) }),
   };
 }
@@ -57,7 +64,50 @@ function naive(work: Work, { disk }: { readonly disk: Disk }): void {
   }
 }
 
+const renew = async (...[work, old, io, signal]: Parameters<NonNullable<Interpreter["renew"]>>) =>
+  (await honest.renew?.(work, old, io, signal)) ?? [];
+
 const saboteurs: readonly (readonly [string, Interpreter, string])[] = [
+  [
+    "takes an old release for the base",
+    {
+      ...honest,
+      async renew(work, _, io, signal) {
+        const base = [...(work.base?.entries() ?? [])];
+        return renew(work, base, io, signal);
+      },
+    },
+    "makes a release of an older release",
+  ],
+  [
+    "forgets which directories of an old release it changed",
+    { ...honest, renew: async (...work) => (await renew(...work)).filter((path) => path.includes(".css")) },
+    "tells what of an old release is to be made durable",
+  ],
+  [
+    "writes into files that others share",
+    {
+      ...honest,
+      async renew(work, old, io, signal) {
+        for (const entry of old) {
+          if (entry.type === "file") io.disk.open(`${work.directory}/${entry.path}`, "append").write(Buffer.from("x"));
+        }
+        return renew(work, old, io, signal);
+      },
+    },
+    "makes a release of the base itself",
+  ],
+  [
+    "swallows what it did not expect in an old release",
+    {
+      ...honest,
+      async renew(work, old, io, signal) {
+        const removeDirectory = (path: string) => removeTree(io.disk, path);
+        return renew(work, old, { ...io, disk: new Proxy(io.disk, overriding({ removeDirectory })) }, signal);
+      },
+    },
+    "gives up where the old release is not what it was",
+  ],
   [
     "does not sync files",
     onDisk(() => ({ syncTree: () => {} })),
