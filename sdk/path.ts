@@ -11,19 +11,24 @@ const deepestPath = 256;
 export function refusePath(path: string): string | undefined {
   if (path === "") return "it is empty";
   if (path.startsWith("/")) return "it is absolute";
-  if (path.length > longestPath || nameBytes(path).length > longestPath)
-    return `it is longer than ${longestPath} bytes`;
+  if (isLonger(path, longestPath)) return `it is longer than ${longestPath} bytes`;
   if (path.includes("\0")) return "it holds a NUL";
-  const components = path.split("/");
-  if (components.length > deepestPath) return `it is deeper than ${deepestPath} directories`;
-  for (const component of components) {
+  let depth = 0;
+  for (let [start, end] = [0, 0]; start <= path.length; start = end + 1) {
+    end = path.indexOf("/", start);
+    if (end === -1) end = path.length;
+    const component = path.slice(start, end);
     if (component === "") return "it has an empty component";
     if (component === "." || component === "..") return `it has a component '${component}'`;
-    if (component.length > longestComponent || nameBytes(component).length > longestComponent) {
-      return `it has a component longer than ${longestComponent} bytes`;
-    }
+    if (isLonger(component, longestComponent)) return `it has a component longer than ${longestComponent} bytes`;
+    depth += 1;
   }
-  return undefined;
+  return depth > deepestPath ? `it is deeper than ${deepestPath} directories` : undefined;
+}
+
+/** Whether a name has more bytes than `limit`; of a short one no byte need be counted, as a unit takes 3 at most. */
+function isLonger(name: string, limit: number): boolean {
+  return name.length > limit || (name.length * 3 > limit && nameBytes(name).length > limit);
 }
 
 /** Throws DIST_ERR_PATH_INVALID for a path that `refusePath` refuses. */
@@ -65,11 +70,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The name that `nameBytes` turns into these bytes. */
 export function nameFromBytes(bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return fromBrokenUtf8(bytes);
-  }
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  // Stands for what is not UTF-8, and for itself.
+  return name.includes("\ufffd") ? fromBrokenUtf8(bytes) : name;
 }
 
 function fromBrokenUtf8(bytes: Uint8Array): string {

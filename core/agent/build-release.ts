@@ -21,6 +21,8 @@ export interface ReleasePlan {
   readonly base: ReleaseState | undefined;
   readonly before: Manifest;
   readonly after: Manifest;
+  /** `after` as bytes. */
+  readonly encoded: readonly Uint8Array[];
   readonly commands: readonly Command[];
   readonly open: OpenContent;
 }
@@ -34,11 +36,11 @@ export async function buildRelease(
   files: SiteFiles,
   interpreter: Interpreter,
   plan: ReleasePlan,
-  hasSpare: boolean,
+  spare: ReleaseState | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   files.make();
-  if (hasSpare && (await renewed(io, files, interpreter, plan, signal))) return;
+  if (spare !== undefined && (await renewed(io, files, interpreter, plan, spare, signal))) return;
   await build(io, files, interpreter, plan, signal);
 }
 
@@ -48,11 +50,11 @@ async function renewed(
   files: SiteFiles,
   interpreter: Interpreter,
   plan: ReleasePlan,
+  spare: ReleaseState,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    const old = files.spareManifest();
-    await build(io, files, interpreter, plan, signal, old);
+    await build(io, files, interpreter, plan, signal, files.spareManifest(spare));
     return true;
   } catch {
     // Whatever it was, a beginning from nothing tells.
@@ -88,9 +90,9 @@ async function build(
       io.disk.rename(files.sparePath(), building);
       changed = await interpreter.renew?.(work, old, io, signal);
     }
-    const release = { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory };
+    const release = { directory: building, manifest: plan.after, keeps: interpreter.keeps, baseDirectory, changed };
     await verifyRelease(io, release, signal);
-    files.writeManifest(plan.release, plan.after);
+    files.writeManifest(plan.release, plan.encoded);
     interpreter.seal(building, final, io, changed);
   } catch (error) {
     for (const unfinished of [building, final]) removeTree(io.disk, unfinished);

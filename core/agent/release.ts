@@ -2,7 +2,8 @@ import { failure, isFailure } from "distributary/sdk";
 import type { Interpreter, Io, Millis } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
-import { treeHash } from "../content/manifest.ts";
+import { hexHashOf } from "../content/hash.ts";
+import { encodeManifest } from "../content/manifest.ts";
 import type { ReleaseState, SiteState } from "../protocol/messages.ts";
 import { findBase, refusedBase } from "./base.ts";
 import { buildRelease, checkSize } from "./build-release.ts";
@@ -53,7 +54,8 @@ export class Releases {
   #damage: string | undefined;
   /** After an error of the disk nobody knows what it holds, until a recovery has looked. */
   #isUncertain = false;
-  #hasSpare = false;
+  /** Set aside, to be made into the next release. */
+  #spare: ReleaseState | undefined;
   /** When releases were live last, as far as that was since the start. */
   readonly #leftAt = new Map<number, Millis>();
   #keepReleases: number;
@@ -79,7 +81,7 @@ export class Releases {
     const records = this.#journal.read();
     this.#ledger = followJournal(records);
     this.#files.deleteOthers(this.#ledger.releases.keys());
-    this.#hasSpare = false;
+    this.#spare = undefined;
     const { unfinished } = this.#ledger;
     if (unfinished !== undefined) this.#finish(unfinished, records);
     else this.#journal.rewrite(records);
@@ -136,18 +138,17 @@ export class Releases {
     const before = base === undefined ? [] : this.#files.manifest(base);
     const commands = sections.flatMap((section) => [...section.commands()]);
     const after = resultOf(before, commands);
-    if (treeHash(after) !== result) {
-      throw failure("DIST_ERR_ASSIGNMENT_RESULT", {
-        problem: `its commands make tree ${treeHash(after)}, ${result} was signed`,
-      });
-    }
+    const encoded = [...encodeManifest(after)];
+    const made = hexHashOf(...encoded);
+    if (made !== result)
+      throw failure("DIST_ERR_ASSIGNMENT_RESULT", { problem: `its commands make tree ${made}, ${result} was signed` });
     checkSize(this.#settings.site, after, this.#settings.mayHold);
     const release = { serial, version, tree: result };
-    const plan = { site: this.#settings.site, release, base, before, after, commands, open };
-    const hasSpare = this.#hasSpare;
-    this.#hasSpare = false;
+    const plan = { site: this.#settings.site, release, base, before, after, encoded, commands, open };
+    const spare = this.#spare;
+    this.#spare = undefined;
     try {
-      await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, hasSpare, signal);
+      await buildRelease(this.#io, this.#files, this.#settings.interpreter, plan, spare, signal);
     } catch (error) {
       if (base === undefined || signal.aborted) throw error;
       const found = this.#look(base, before);
@@ -217,12 +218,11 @@ export class Releases {
     this.#dropReleases(new Set([...serialsToKeep(this.#ledger, this.#keepReleases), ...read]), true);
   }
 
-  /** Frees what the spare takes; whether there was one. */
-  dropSpare(): boolean {
-    const hadSpare = this.#hasSpare;
-    this.#hasSpare = false;
-    if (hadSpare) this.#files.deleteSpare();
-    return hadSpare;
+  /** Frees what the spare takes. */
+  dropSpare(): void {
+    if (this.#spare === undefined) return;
+    this.#spare = undefined;
+    this.#files.deleteSpare();
   }
 
   /** First the journal forgets them, then they are deleted: what it names is always there. */
@@ -239,7 +239,7 @@ export class Releases {
       if (spare === undefined) return;
       this.dropSpare();
       this.#files.setAside(spare);
-      this.#hasSpare = true;
+      this.#spare = spare;
     });
   }
 

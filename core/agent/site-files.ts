@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { failure, removeTree } from "distributary/sdk";
 import type { Disk } from "distributary/sdk";
 import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
-import { decodeManifest, encodeManifest } from "../content/manifest.ts";
+import { decodeKnownManifest } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
 import type { ReleaseState } from "../protocol/messages.ts";
 
@@ -40,16 +40,16 @@ export class SiteFiles {
   }
 
   /** What a release holds. */
-  manifest({ serial }: ReleaseState): Manifest {
+  manifest({ serial, tree }: ReleaseState): Manifest {
     const bytes = readFile(this.disk, this.#manifestPath(serial));
     if (bytes === undefined)
       throw failure("DIST_ERR_CONTENT_MANIFEST", { problem: `that of release ${serial} is missing` });
-    return decodeManifest(bytes);
+    return decodeKnownManifest(bytes, tree);
   }
 
   /** Durable when it returns. */
-  writeManifest({ serial }: ReleaseState, manifest: Manifest): void {
-    replaceFile(this.disk, this.#manifestPath(serial), encodeManifest(manifest));
+  writeManifest({ serial }: ReleaseState, encoded: readonly Uint8Array[]): void {
+    replaceFile(this.disk, this.#manifestPath(serial), encoded);
   }
 
   deleteRelease(serial: number): void {
@@ -68,8 +68,8 @@ export class SiteFiles {
   }
 
   /** What the release held that was set aside. */
-  spareManifest(): Manifest {
-    return decodeManifest(readFile(this.disk, this.#spareManifestPath()) ?? new Uint8Array());
+  spareManifest({ tree }: ReleaseState): Manifest {
+    return decodeKnownManifest(readFile(this.disk, this.#spareManifestPath()) ?? new Uint8Array(), tree);
   }
 
   deleteSpare(): void {

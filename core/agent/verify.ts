@@ -53,22 +53,27 @@ export interface BuiltRelease {
   readonly keeps: Keeps;
   /** The release it was made from: a file that is the same inode there was checked when that one was made. */
   readonly baseDirectory: string | undefined;
+  /** Of a release that was made of an older one, which was checked then: absolute paths of what is new in it. */
+  readonly changed: readonly string[] | undefined;
 }
 
 /** Milliseconds of work after which others get a turn. */
 const longestStretch = 25;
 
 /**
- * Checks a release that was just built, reading back everything that is not shared with its base.
+ * Checks a release that was just built, reading back every file that was not checked before.
  * Throws DIST_ERR_ASSIGNMENT_RESULT naming the first difference.
  */
 export async function verifyRelease(io: Io, release: BuiltRelease, signal: AbortSignal): Promise<void> {
   const { disk, clock } = io;
-  const { directory, manifest, keeps, baseDirectory } = release;
+  const { directory, manifest, keeps, baseDirectory, changed } = release;
   const refuse = (problem: string) => failure("DIST_ERR_ASSIGNMENT_RESULT", { problem });
   const unchecked: FileEntry[] = [];
+  const isNew = changed === undefined ? undefined : new Set(changed);
+  const wasChecked = (path: string, stat: FileStat) =>
+    isNew === undefined ? isShared(disk, path, stat, baseDirectory) : !isNew.has(`${directory}/${path}`);
   const problem = quickCheck(disk, directory, manifest, keeps, (entry, stat) => {
-    if (entry.type === "file" && !isShared(disk, entry.path, stat, baseDirectory)) unchecked.push(entry);
+    if (entry.type === "file" && !wasChecked(entry.path, stat)) unchecked.push(entry);
   });
   if (problem !== undefined) throw refuse(problem);
   let rested = clock.now();

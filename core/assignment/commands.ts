@@ -1,8 +1,8 @@
 import { comparePaths, failure } from "distributary/sdk";
-import type { Command, Entry, FileEntry } from "distributary/sdk";
+import type { Command, Entry, ExtensionCommand, FileEntry } from "distributary/sdk";
 import { filesToBring } from "../content/compare.ts";
 import type { Changes } from "../content/compare.ts";
-import { checkTree } from "../content/manifest.ts";
+import { checkEntry, checkOrder } from "../content/manifest.ts";
 import type { Manifest } from "../content/manifest.ts";
 
 /** The files an update brings: those whose content must travel, and those the base holds under another name. */
@@ -63,56 +63,70 @@ export function planCommands(
  */
 export function resultOf(base: Manifest, commands: Iterable<Command>): Manifest {
   const before = new Map(base.map((entry) => [entry.path, entry]));
-  const entries = new Map(before);
-  for (const command of commands) apply(command, before, entries);
-  const result = [...entries.values()].sort((a, b) => comparePaths(a.path, b.path));
-  checkTree(result);
+  const changes = new Map<string, Entry | undefined>();
+  const now = (path: string) => (changes.has(path) ? changes.get(path) : before.get(path));
+  for (const command of commands)
+    if ("path" in command) changes.set(command.path, entryAfter(command, now(command.path), before));
+  const made = [...changes.values()].filter((entry) => entry !== undefined);
+  for (const entry of made) checkEntry(entry);
+  const kept = base.filter(({ path }) => !changes.has(path));
+  const result = merge(
+    kept,
+    made.sort((a, b) => comparePaths(a.path, b.path)),
+  );
+  checkOrder(result);
   return result;
 }
 
-function apply(command: Command, before: ReadonlyMap<string, Entry>, entries: Map<string, Entry>): void {
+function merge(left: Manifest, right: Manifest): Manifest {
+  const merged: Entry[] = [];
+  let at = 0;
+  for (const entry of left) {
+    for (let next = right[at]; next !== undefined && comparePaths(next.path, entry.path) < 0; next = right[(at += 1)])
+      merged.push(next);
+    merged.push(entry);
+  }
+  for (const entry of right.slice(at)) merged.push(entry);
+  return merged;
+}
+
+/** What stands at a command's path when it was carried out, after `there` did. */
+function entryAfter(
+  command: Exclude<Command, ExtensionCommand>,
+  there: Entry | undefined,
+  before: ReadonlyMap<string, Entry>,
+): Entry | undefined {
   const refuse = (problem: string) => failure("DIST_ERR_ASSIGNMENT_RESULT", { problem });
+  const { path } = command;
+  const mayBecome = (type: Entry["type"]) => {
+    if (there === undefined || there.type === type) return;
+    throw refuse(`'${path}' is a ${there.type} and would become a ${type}`);
+  };
   switch (command.kind) {
     case "remove":
-      if (!entries.delete(command.path)) throw refuse(`'${command.path}' is to be removed and is not there`);
-      return;
+      if (there === undefined) throw refuse(`'${path}' is to be removed and is not there`);
+      return undefined;
     case "directory":
-      if (entries.has(command.path)) throw refuse(`directory '${command.path}' is there already`);
-      entries.set(command.path, { type: "directory", path: command.path, mode: command.mode });
-      return;
+      if (there !== undefined) throw refuse(`directory '${path}' is there already`);
+      return { type: "directory", path, mode: command.mode };
     case "file": {
-      const { path, mode, sizeBytes, mtimeMs, hash } = command;
-      replaceLike("file", path, entries);
-      entries.set(path, { type: "file", path, mode, sizeBytes, mtimeMs, hash });
-      return;
+      const { mode, sizeBytes, mtimeMs, hash } = command;
+      mayBecome("file");
+      return { type: "file", path, mode, sizeBytes, mtimeMs, hash };
     }
     case "copy": {
       const from = before.get(command.from);
       if (from?.type !== "file") throw refuse(`'${command.from}' is to be copied and is no file`);
-      replaceLike("file", command.path, entries);
-      entries.set(command.path, { ...from, path: command.path, mode: command.mode, mtimeMs: command.mtimeMs });
-      return;
+      mayBecome("file");
+      return { ...from, path, mode: command.mode, mtimeMs: command.mtimeMs };
     }
     case "symlink":
-      replaceLike("symlink", command.path, entries);
-      entries.set(command.path, { type: "symlink", path: command.path, target: command.target });
-      return;
+      mayBecome("symlink");
+      return { type: "symlink", path, target: command.target };
     case "attributes": {
-      const { path, mode, mtimeMs } = command;
-      const entry = entries.get(path);
-      if (entry === undefined || entry.type === "symlink") throw refuse(`'${path}' has no attributes to change`);
-      entries.set(
-        path,
-        entry.type === "file" ? { ...entry, mode, mtimeMs: mtimeMs ?? entry.mtimeMs } : { ...entry, mode },
-      );
-      return;
+      const { mode, mtimeMs } = command;
+      if (there === undefined || there.type === "symlink") throw refuse(`'${path}' has no attributes to change`);
+      return there.type === "file" ? { ...there, mode, mtimeMs: mtimeMs ?? there.mtimeMs } : { ...there, mode };
     }
   }
-}
-
-/** Something of another type must have been removed before. */
-function replaceLike(type: Entry["type"], path: string, entries: ReadonlyMap<string, Entry>): void {
-  const there = entries.get(path);
-  if (there === undefined || there.type === type) return;
-  throw failure("DIST_ERR_ASSIGNMENT_RESULT", { problem: `'${path}' is a ${there.type} and would become a ${type}` });
 }
