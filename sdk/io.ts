@@ -66,6 +66,12 @@ export interface Disk {
   stat(path: string): FileStat | undefined;
   /** Names in a directory, without `.` and `..`, in the order of `Array.sort`. */
   list(path: string): string[];
+  /**
+   * Keeps hold of a directory: what is done below the `path` it gives is done in that directory, whatever is put in its
+   * place or in that of those above it meanwhile. ENOTDIR or ELOOP for anything else, so nobody who may rename things
+   * there can lead a program that goes down step by step elsewhere. Only Linux has it; elsewhere `path` is the name.
+   */
+  hold(path: string): HeldDirectory;
   readLink(path: string): string;
   /** `read` an existing file, `create` a new one (EEXIST if something is there), or `append` to one, made if absent. */
   open(path: string, how: "read" | "create" | "append"): OpenFile;
@@ -87,6 +93,11 @@ export interface Disk {
   syncTree(path: string): void;
   /** Space for an unprivileged user on the file system that holds `path`. */
   space(path: string): { freeBytes: number; totalBytes: number };
+}
+
+/** A directory that stays the same one until it is let go of. */
+export interface HeldDirectory extends Disposable {
+  readonly path: string;
 }
 
 /** A file that was opened; to be closed, also after an error. */
@@ -156,10 +167,14 @@ export interface HttpAnswer {
 export interface Http {
   /** Answers requests whose path begins with `prefix`, until disposed. */
   serve(prefix: string, answer: (request: HttpRequest) => Promise<HttpAnswer>): Disposable;
+  /**
+   * A body that comes more slowly than 4 KiB a second breaks off; one that is `endless` and comes as things happen only
+   * if nothing comes for a minute.
+   */
   request(
     peer: Peer,
     path: string,
-    options?: { method?: string; body?: Uint8Array; signal?: AbortSignal },
+    options?: { method?: string; body?: Uint8Array; signal?: AbortSignal; endless?: boolean },
   ): Promise<HttpAnswer>;
 }
 

@@ -66,8 +66,6 @@ export function nameBytes(name: string): Uint8Array {
   return Buffer.concat(chunks);
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** The name that `nameBytes` turns into these bytes. */
 export function nameFromBytes(bytes: Uint8Array): string {
   const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
@@ -76,22 +74,30 @@ export function nameFromBytes(bytes: Uint8Array): string {
 }
 
 function fromBrokenUtf8(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let name = "";
-  for (let at = 0; at < bytes.length;) {
-    const length = [1, 2, 3, 4].find((count) => isOneCharacter(bytes.subarray(at, at + count))) ?? 0;
-    if (length === 0) name += String.fromCharCode(0xdc00 + (bytes[at] ?? 0));
-    else name += decoder.decode(bytes.subarray(at, at + length));
-    at += Math.max(length, 1);
+  for (let at = 0; at < buffer.length;) {
+    const start = at;
+    for (let length = 1; length > 0; at += length) length = characterBytes(buffer, at);
+    if (at > start) name += buffer.toString("utf8", start, at);
+    for (; at < buffer.length && characterBytes(buffer, at) === 0; at += 1)
+      name += String.fromCharCode(0xdc00 + (buffer[at] ?? 0));
   }
   return name;
 }
 
-function isOneCharacter(bytes: Uint8Array): boolean {
-  try {
-    return [...decoder.decode(bytes)].length === 1;
-  } catch {
-    return false;
-  }
+/** How many bytes the character has that begins at `at` (The Unicode Standard, table 3-7); 0 if none does. */
+function characterBytes(bytes: Uint8Array, at: number): number {
+  const first = bytes[at];
+  if (first === undefined || (first > 0x7f && first < 0xc2) || first > 0xf4) return 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  const second = bytes[at + 1] ?? 0;
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < least || second > most) return 0;
+  for (let next = at + 2; next < at + length; next += 1) if (((bytes[next] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }
 
 /**

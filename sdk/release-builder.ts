@@ -1,6 +1,7 @@
 import type { AttributesCommand, Command, CopyCommand } from "./command.ts";
 import type { Entry, FileEntry, SymlinkEntry } from "./entry.ts";
 import { failure } from "./errors.ts";
+import { HeldTree } from "./held-tree.ts";
 import type { Interpreter, Work } from "./interpreter.ts";
 import type { Disk } from "./io.ts";
 import { printable } from "./path.ts";
@@ -18,12 +19,14 @@ export class ReleaseBuilder {
   /** Directories in which names came or went, or which are new. */
   readonly #touched = new Set<string>();
   readonly #written: string[] = [];
+  readonly #tree: HeldTree;
   #buffer: Uint8Array | undefined;
 
   /** Throws what `ReleasePlan` refuses; nothing is written until the first step. */
   constructor(work: Work, disk: Disk, rules: PlanRules & { readonly keeps: Interpreter["keeps"] }) {
     this.#work = work;
     this.#disk = disk;
+    this.#tree = new HeldTree(disk, work.directory);
     this.#keeps = rules.keeps;
     this.#plan = new ReleasePlan(work, rules);
   }
@@ -33,11 +36,13 @@ export class ReleaseBuilder {
    * is ever opened for writing.
    */
   *build(): Generator<void> {
+    using _ = this.#tree;
     yield* this.#fill(new Set());
   }
 
   /** The same in a directory that holds an older release: what both have stays, the rest of it goes. */
   *renew(old: Iterable<Entry>): Generator<void> {
+    using _ = this.#tree;
     const kept = new Set<string>();
     const gone: Entry[] = [];
     for (const entry of old) {
@@ -57,7 +62,8 @@ export class ReleaseBuilder {
   /** Absolute paths of the files and directories that are new or changed. */
   get changed(): readonly string[] {
     const directories = [...this.#touched].filter((path) => path === "" || this.#plan.isDirectory(path));
-    return [...this.#written, ...directories].map((path) => this.#at(path));
+    const { directory } = this.#work;
+    return [...this.#written, ...directories].map((path) => (path === "" ? directory : `${directory}/${path}`));
   }
 
   /** Directories get their modes last: one without the right to write can still be filled. */
@@ -189,7 +195,7 @@ export class ReleaseBuilder {
   }
 
   #at(path: string): string {
-    return path === "" ? this.#work.directory : `${this.#work.directory}/${path}`;
+    return this.#tree.at(path);
   }
 
   #inBase(path: string): string {

@@ -6,6 +6,11 @@ export function removeTree(disk: Disk, path: string): void {
   if (stat === undefined) return;
   if (stat.type !== "directory") return disk.unlink(path);
   if ((stat.mode & 0o700) !== 0o700) disk.chmod(path, 0o700);
-  for (const name of disk.list(path)) removeTree(disk, `${path}/${name}`);
+  empty(disk, path);
   disk.removeDirectory(path);
+}
+
+function empty(disk: Disk, path: string): void {
+  using directory = disk.hold(path);
+  for (const name of disk.list(directory.path)) removeTree(disk, `${directory.path}/${name}`);
 }

@@ -55,9 +55,7 @@ function openSection(
   { assignment, pieces, key }: ArrivedSection,
   base: { directory: string; manifest: Manifest } | undefined,
 ) {
-  const sizes = new Map(
-    (base?.manifest ?? []).flatMap((entry) => (entry.type === "file" ? [[entry.path, entry.sizeBytes] as const] : [])),
-  );
+  const sizes = sizesOf(base?.manifest ?? [], new Set(assignment.header.parts.flatMap((part) => part.base)));
   const data = pieces.content();
   const { site, serial, result } = assignment.header;
   const reader = new ContentReader(assignment, {
@@ -76,6 +74,14 @@ function openSection(
     },
   });
   return { reader, data };
+}
+
+function sizesOf(manifest: Manifest, paths: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  if (paths.size === 0) return sizes;
+  for (const entry of manifest)
+    if (entry.type === "file" && paths.has(entry.path)) sizes.set(entry.path, entry.sizeBytes);
+  return sizes;
 }
 
 function baseFile(path: string, directory: string | undefined, sizes: ReadonlyMap<string, number>) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { failure, printable, refusePath, refuseTarget } from "distributary/sdk";
-import type { Disk, Entry, FileStat } from "distributary/sdk";
+import type { Disk, Entry, FileStat, HeldDirectory } from "distributary/sdk";
 import { checkTree } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ObjectStore } from "./objects.ts";
@@ -31,7 +31,7 @@ export interface Scan {
 }
 
 /** What the system answers when something went, or became something else, after it was looked at. */
-const becameElse = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EINVAL"]);
+const becameElse = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EINVAL", "DIST_ERR_CONTENT_CHANGING"]);
 
 /** A change within the clock's grain may leave size and times as they were. */
 const racyMs = 2_000;
@@ -43,7 +43,7 @@ const racyMs = 2_000;
  */
 export function scan(disk: Disk, staging: string, options: ScanOptions): Scan {
   const walk = new Walk(disk, staging, options);
-  walk.enter("", "");
+  walk.enter(staging, "");
   checkTree(walk.entries);
   return { manifest: walk.entries, memory: walk.memory, readBytes: walk.readBytes, passedOver: walk.passedOver };
 }
@@ -64,44 +64,59 @@ class Walk {
     this.#options = options;
   }
 
-  /** `parent` is the path within the tree, `""` for its root. */
-  enter(parent: string, prefix: string): void {
-    for (const name of this.#list(join(this.#staging, parent))) {
+  /**
+   * Goes through the directory at `place`; the paths of what is in it begin with `prefix`. Others may write in staging:
+   * each directory is held while its names are looked up, so none can become a link that leads out.
+   */
+  enter(place: string, prefix: string): void {
+    using directory = this.#hold(place, prefix);
+    for (const name of this.#list(directory.path, prefix)) {
       const path = prefix + name;
-      const stat = this.#disk.stat(join(this.#staging, path));
+      const at = `${directory.path}/${name}`;
+      const stat = this.#disk.stat(at);
       if (stat === undefined) throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(path) });
-      if (stat.type === "directory") this.#directory(path, stat);
+      if (stat.type === "directory") this.#directory(path, at, stat);
       else if (!this.#options.selection.takes(path)) continue;
-      else if (stat.type === "file") this.#file(path, stat);
-      else if (stat.type === "symlink") this.#symlink(path);
+      else if (stat.type === "file") this.#file(path, at, stat);
+      else if (stat.type === "symlink") this.#symlink(path, at);
       else this.passedOver.push(path);
     }
   }
 
-  #list(directory: string): string[] {
+  #hold(place: string, prefix: string): HeldDirectory {
     try {
-      return this.#disk.list(directory);
+      return this.#disk.hold(place);
     } catch (error) {
-      const problem = (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : (error as Error).message;
-      throw failure("DIST_ERR_CONTENT_STAGING", { path: printable(directory), problem }, { cause: error });
+      const path = printable(join(this.#staging, prefix.slice(0, -1)));
+      if (prefix !== "" && becameElse.has((error as NodeJS.ErrnoException).code ?? ""))
+        throw failure("DIST_ERR_CONTENT_CHANGING", { path }, { cause: error });
+      throw unreadable(path, error);
     }
   }
 
-  #directory(path: string, stat: FileStat): void {
+  #list(directory: string, prefix: string): string[] {
+    try {
+      return this.#disk.list(directory);
+    } catch (error) {
+      throw unreadable(printable(join(this.#staging, prefix.slice(0, -1))), error);
+    }
+  }
+
+  #directory(path: string, at: string, stat: FileStat): void {
     const { selection } = this.#options;
     if (!selection.enters(path)) return;
     this.#check(path);
     const before = this.entries.length;
     this.entries.push({ type: "directory", path, mode: stat.mode & 0o777 });
-    this.enter(path, `${path}/`);
+    this.enter(at, `${path}/`);
     if (this.entries.length === before + 1 && !selection.keepsEmpty(path)) this.entries.pop();
   }
 
-  #file(path: string, stat: FileStat): void {
+  #file(path: string, at: string, stat: FileStat): void {
     this.#check(path);
     const known = this.#options.memory.get(path);
     const same = known !== undefined && looksLike(known, stat) && this.#options.objects.has(known[4]);
-    const taken = same ? { hash: known[4], stat } : this.#takeIn(path);
+    const taken = same ? { hash: known[4], stat } : this.#takeIn(path, at);
     const { sizeBytes, mtimeMs, ctimeMs, inode, mode } = taken.stat;
     if (ctimeMs < this.#options.startedAt - racyMs)
       this.memory.set(path, [sizeBytes, mtimeMs, ctimeMs, inode, taken.hash]);
@@ -111,32 +126,28 @@ class Walk {
     if (this.#fileCount % 256 === 0) this.#options.progress?.(this.#fileCount, this.readBytes);
   }
 
-  #takeIn(path: string): { hash: string; stat: FileStat } {
-    const file = join(this.#staging, path);
+  #takeIn(path: string, at: string): { hash: string; stat: FileStat } {
     try {
-      return this.#options.objects.takeIn(file);
+      return this.#options.objects.takeIn(at);
     } catch (error) {
+      const file = join(this.#staging, path);
       const { code } = error as NodeJS.ErrnoException;
       if (becameElse.has(code ?? ""))
         throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) }, { cause: error });
       if (code !== "EACCES" && code !== "EPERM" && code !== "EIO") throw error;
-      throw failure(
-        "DIST_ERR_CONTENT_STAGING",
-        { path: printable(file), problem: (error as Error).message },
-        { cause: error },
-      );
+      throw unreadable(printable(file), error);
     }
   }
 
-  #symlink(path: string): void {
-    const target = this.#readLink(path);
+  #symlink(path: string, at: string): void {
+    const target = this.#readLink(path, at);
     this.#check(path, refuseTarget(path, target));
     this.entries.push({ type: "symlink", path, target });
   }
 
-  #readLink(path: string): string {
+  #readLink(path: string, at: string): string {
     try {
-      return this.#disk.readLink(join(this.#staging, path));
+      return this.#disk.readLink(at);
     } catch (error) {
       if (!becameElse.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
       throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(path) }, { cause: error });
@@ -147,6 +158,12 @@ class Walk {
     const reason = refusePath(path) ?? this.#options.refuse?.(path) ?? refusal;
     if (reason !== undefined) throw failure("DIST_ERR_PATH_INVALID", { path: printable(path), reason });
   }
+}
+
+function unreadable(path: string, error: unknown) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const problem = code === "ENOENT" ? "does not exist" : code === "EACCES" ? "may not be read" : message;
+  return failure("DIST_ERR_CONTENT_STAGING", { path, problem }, { cause: error });
 }
 
 function looksLike([sizeBytes, mtimeMs, ctimeMs, inode]: Remembered, stat: FileStat): boolean {

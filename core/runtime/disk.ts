@@ -9,9 +9,16 @@ const O_NOFOLLOW = fs.constants.O_NOFOLLOW ?? 0;
 /** So that a FIFO under a file's name cannot hold the program up. */
 const O_NONBLOCK = fs.constants.O_NONBLOCK ?? 0;
 
+/** Linux's flag for a descriptor that only stands for a place; Node has no name for it. */
+const O_PATH = 0o10000000;
+const O_DIRECTORY = fs.constants.O_DIRECTORY ?? 0;
+
+const canHold = process.platform === "linux" && fs.existsSync("/proc/self/fd");
+
 const flags = {
   read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   create: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+  hold: O_PATH | O_DIRECTORY | O_NOFOLLOW,
   append: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK,
 };
 
@@ -37,6 +44,16 @@ export const realDisk: Disk = {
     // Where Node met bytes that are not UTF-8, it gave this character for them.
     const isText = !names.some((name) => name.includes("\ufffd"));
     return (isText ? names : fs.readdirSync(native(path), "buffer").map(nameFromBytes)).sort();
+  },
+
+  hold(path) {
+    if (!canHold) {
+      if (!fs.lstatSync(native(path)).isDirectory()) throw systemError("ENOTDIR", "open", path);
+      return { path, [Symbol.dispose]() {} };
+    }
+    const descriptor = fs.openSync(native(path), flags.hold);
+    // Through the descriptor's own name; the dot makes it a directory, not the link that it is.
+    return { path: `/proc/self/fd/${descriptor}/.`, [Symbol.dispose]: () => fs.closeSync(descriptor) };
   },
 
   readLink(path) {

@@ -6,6 +6,30 @@ import type { Case } from "./kit.ts";
 /** Of modes, times, names and links. */
 export const diskNameCases: Case<DiskSubject>[] = [
   {
+    title: "holds a directory, by which its names are reached, and nothing else",
+    check(create) {
+      const { disk, root } = create();
+      disk.makeDirectory(`${root}/d`, 0o700);
+      writeFile(disk, `${root}/d/x`, "x");
+      disk.symlink("d", `${root}/link`);
+      {
+        using held = disk.hold(`${root}/d`);
+        assert.deepEqual(disk.list(held.path), ["x"]);
+        assert.equal(disk.stat(`${held.path}/x`)?.inode, disk.stat(`${root}/d/x`)?.inode);
+        disk.makeDirectory(`${held.path}/e`, 0o700);
+        using below = disk.hold(`${held.path}/e`);
+        disk.rename(`${held.path}/x`, `${below.path}/y`);
+        assert.equal(readText(disk, `${root}/d/e/y`), "x");
+      }
+      for (const [path, code] of [
+        ["link", "ENOTDIR"],
+        ["d/e/y", "ENOTDIR"],
+        ["nothing", "ENOENT"],
+      ] as const)
+        throwsCode(code, () => disk.hold(`${root}/${path}`));
+    },
+  },
+  {
     title: "gives new files mode 0600, directories what is asked for, and changes both exactly",
     check(create) {
       const { disk, root } = create();

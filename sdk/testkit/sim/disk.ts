@@ -1,4 +1,4 @@
-import type { Disk, FileStat, OpenFile, Random } from "../../io.ts";
+import type { Disk, FileStat, HeldDirectory, OpenFile, Random } from "../../io.ts";
 import { nameBytes } from "../../path.ts";
 import { DiskFaults } from "./disk-faults.ts";
 import type { DiskFault } from "./disk-faults.ts";
@@ -86,6 +86,13 @@ export class SimDisk implements Disk {
     if (inode.type !== "directory") throw systemError("ENOTDIR", "scandir", path);
     this.#checkMode(inode, permission.read, "scandir", path);
     return [...inode.names.values().map(({ name }) => name)].sort();
+  }
+
+  /** Nobody else is on this disk, so a name stays what it is. */
+  hold(path: string): HeldDirectory {
+    const type = this.stat(path)?.type;
+    if (type !== "directory") throw systemError(type === undefined ? "ENOENT" : "ENOTDIR", "open", path);
+    return { path, [Symbol.dispose]() {} };
   }
 
   readLink(path: string): string {

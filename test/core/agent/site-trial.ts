@@ -130,6 +130,7 @@ export function overlay(disk: Disk, changes: Partial<Disk>): Disk {
   return {
     stat: (path) => disk.stat(path),
     list: (path) => disk.list(path),
+    hold: (path) => disk.hold(path),
     readLink: (path) => disk.readLink(path),
     open: (path, how) => disk.open(path, how),
     makeDirectory: (path, mode) => disk.makeDirectory(path, mode),

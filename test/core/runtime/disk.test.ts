@@ -38,3 +38,22 @@ describe("the disk of this host", () => {
     expect(() => realDisk.open(fifo, "append")).toThrow("ENXIO");
   });
 });
+
+describe("a directory that is held", () => {
+  it("stays the same one when it is renamed and another takes its place", () => {
+    const root = mkdtempSync(`${directory}/held-`);
+    realDisk.makeDirectory(`${root}/d`);
+    using held = realDisk.hold(`${root}/d`);
+    realDisk.rename(`${root}/d`, `${root}/aside`);
+    realDisk.symlink("/etc", `${root}/d`);
+    realDisk.makeDirectory(`${held.path}/below`);
+    expect(realDisk.list(`${root}/aside`)).toEqual(["below"]);
+  });
+
+  it("is no descriptor left over", () => {
+    const open = () => realDisk.list("/proc/self/fd").length;
+    const before = open();
+    for (let count = 0; count < 100; count += 1) realDisk.hold(directory)[Symbol.dispose]();
+    expect(open()).toBe(before);
+  });
+});
