@@ -92,6 +92,7 @@ export const errorCodes = {
   DIST_ERR_API_UNREACHABLE: { text: "{url} cannot be reached: {problem}", hint: "start it with `distributary control`, or say where it is: --url with DISTRIBUTARY_TOKEN, --data or --config", retryable: true, status: 503 },
   DIST_ERR_DEMO_PROCESS: { text: "the demo's process '{name}' {problem}; its log ends:\n{log}" },
   DIST_ERR_DEMO_DIFFERS: { text: "node '{node}' serves a tree with hash {found}, {wanted} was expected" },
+  DIST_ERR_SITE_SHARED: { text: "site '{site}': others may write in '{path}' (mode {mode}), so they could put anything in place of a release", hint: "chmod go-w {path}" },
   DIST_ERR_JOURNAL_DAMAGED: {
     text: "journal '{path}' was changed at line {line}",
     hint: "its site is left as it is; restore the file from a backup, or move the site's directory away to have it brought anew",

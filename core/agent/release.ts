@@ -74,9 +74,10 @@ export class Releases {
 
   /**
    * Brings pointers and journal together after whatever happened, and deletes what was half made. To be called before
-   * anything else; calling it again changes nothing.
+   * anything else; calling it again changes nothing. Throws DIST_ERR_SITE_SHARED where others may write.
    */
   recover(): void {
+    if (this.#settings.interpreter.keeps.modes) this.#files.refuseOthers(this.#settings.site);
     if (!this.#files.isThere()) return;
     const records = this.#journal.read();
     this.#ledger = followJournal(records);

@@ -21,6 +21,15 @@ export class SiteFiles {
     return this.disk.stat(this.#path(".dst")) !== undefined;
   }
 
+  /** Throws DIST_ERR_SITE_SHARED if others may write beside the releases: they could put anything in place of one. */
+  refuseOthers(site: string): void {
+    const own = [this.directory, ...["releases", ".dst", ".dst/manifests"].map((name) => this.#path(name))];
+    for (const path of own) {
+      const mode = this.disk.stat(path)?.mode ?? 0;
+      if ((mode & 0o022) !== 0) throw failure("DIST_ERR_SITE_SHARED", { site, path, mode: mode.toString(8) });
+    }
+  }
+
   /** Makes what a site needs. Web servers run as somebody else and must get to its releases. */
   make(): void {
     makeDirectories(this.disk, this.#path("releases"), 0o755);

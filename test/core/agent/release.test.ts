@@ -270,6 +270,19 @@ describe("a live release that somebody changed", () => {
   });
 });
 
+describe("a site's directory", () => {
+  it.for(["", "/releases", "/.dst", "/.dst/manifests"])(
+    "'%s' in which others may write is not worked in",
+    async (name) => {
+      const trial = await published();
+      trial.disk.chmod(site + name, 0o775);
+      expect(() => restarted(trial)).toThrow(expect.objectContaining({ code: "DIST_ERR_SITE_SHARED" }));
+      trial.disk.chmod(site + name, 0o755);
+      expect(restarted(trial).releases.state.live?.version).toBe(2);
+    },
+  );
+});
+
 describe("whoever serves the site", () => {
   const record = () => {
     const told: string[] = [];
