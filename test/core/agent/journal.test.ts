@@ -7,7 +7,7 @@ import { SimDisk } from "../../../sdk/testkit/sim/disk.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 
 const path = "/site/journal";
-const release = (serial: number) => ({ serial, version: serial, tree: `tree-${serial}` });
+const release = (serial: number) => ({ serial, version: serial, tree: String(serial).padStart(64, "0") });
 const records: readonly JournalRecord[] = [
   { type: "prepared", release: release(1), id: "é\n" },
   { type: "switching", serial: 2, to: release(1) },

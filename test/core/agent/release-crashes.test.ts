@@ -5,6 +5,9 @@ import { scenarios } from "./release-scenarios.ts";
 import { emptyDisk, inHalves, overlay, overlayFile, posix } from "./site-trial.ts";
 import type { TrialOptions } from "./site-trial.ts";
 
+/** Moments at which a crash or an error was tried: operation and what was left, and of recoveries both. */
+let points = 0;
+
 describe.each(scenarios)("$title", (scenario) => {
   const loop = (options?: TrialOptions) => CrashLoop.prepare(scenario, emptyDisk(), options);
 
@@ -16,12 +19,14 @@ describe.each(scenarios)("$title", (scenario) => {
     const crashes = await loop();
     await crashes.checkCrashes();
     expect(crashes.count).toBeGreaterThan(50);
+    points += crashes.count;
   });
 
   it("is recovered by a recovery that is killed, or without power, at any operation itself", async () => {
     const crashes = await loop();
     await crashes.checkRecoveryCrashes();
     expect(crashes.count).toBeGreaterThan(500);
+    points += crashes.count;
   });
 
   it.for(["EIO", "ENOSPC"] as const)(
@@ -30,8 +35,13 @@ describe.each(scenarios)("$title", (scenario) => {
       const errors = await loop();
       await errors.checkErrors(fault);
       expect(errors.count).toBeGreaterThan(30);
+      points += errors.count;
     },
   );
+});
+
+it("an agent went wrong at more than 10,000 points", () => {
+  expect(points).toBeGreaterThan(10_000);
 });
 
 const without = (sync: "files" | "directories" | "everything", path: RegExp): NonNullable<TrialOptions["view"]> => {

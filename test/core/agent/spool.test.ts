@@ -15,7 +15,9 @@ const table = {
   pieceBytes: 1_024,
   pieceHashes: Buffer.concat(pieces.map((piece) => hashOf(piece))),
 };
-const assignment: Assignment = { id: "abc", header: { ...commitHeader, data: table }, commands: () => [] };
+const member = "n1";
+const audience = { group: "web", nodes: [member] };
+const assignment: Assignment = { id: "abc", header: { ...commitHeader, audience, data: table }, commands: () => [] };
 const piece = (index: number) => pieces[index] ?? new Uint8Array();
 const refusal = expect.objectContaining({ code: "DIST_ERR_TRANSFER_PIECE" });
 
@@ -87,10 +89,14 @@ describe("the spool", () => {
     const disk = new SimDisk();
     const spool = spoolOn(disk);
     const store = spool.open(assignment);
-    expect([spool.open(assignment), spool.find("abc"), spool.find("other")]).toEqual([store, store, undefined]);
+    expect([spool.open(assignment), spool.find("abc", member), spool.find("other", member)]).toEqual([
+      store,
+      store,
+      undefined,
+    ]);
     store.write(0, piece(0));
     for (let times = 0; times < 2; times += 1) spool.remove("abc");
-    expect(spool.find("abc")).toBeUndefined();
+    expect(spool.find("abc", member)).toBeUndefined();
     expect(disk.list("/agent/spool")).toEqual([]);
   });
 
