@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Killed } from "../../../sdk/testkit/sim/disk-faults.ts";
 import type { DiskFault } from "../../../sdk/testkit/sim/disk-faults.ts";
+import type { Disk } from "../../../sdk/index.ts";
 import type { SimDisk } from "../../../sdk/testkit/sim/disk.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
 import { readTree } from "../../../sdk/testkit/tree-model.ts";
@@ -11,13 +12,13 @@ import type { TrialOptions } from "./site-trial.ts";
 export interface Scenario {
   readonly title: string;
   /** Made durable before it begins. */
-  begin(trial: SiteTrial): Promise<unknown> | void;
-  act(trial: SiteTrial): Promise<unknown> | unknown;
+  begin(trial: SiteTrial<Disk>): Promise<unknown> | void;
+  act(trial: SiteTrial<Disk>): Promise<unknown> | unknown;
   /** The version that is live before, and after it was acknowledged; 0 for none. */
   readonly before: number;
   readonly after: number;
   /** What must be true as soon as it was acknowledged, also after a crash and a recovery. */
-  acknowledged?(trial: SiteTrial): Promise<unknown> | void;
+  acknowledged?(trial: SiteTrial<Disk>): Promise<unknown> | void;
 }
 
 interface CheckOptions {

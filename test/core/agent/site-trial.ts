@@ -185,13 +185,13 @@ export interface TrialOptions {
   readonly afterSwitch?: (release: string) => Promise<void>;
 }
 
-/** One site of an agent on a simulated disk. */
-export class SiteTrial {
-  readonly disk: SimDisk;
+/** One site of an agent, on a simulated disk unless said otherwise. */
+export class SiteTrial<D extends Disk = SimDisk> {
+  readonly disk: D;
   readonly clock = new SimClock();
   readonly releases: Releases;
 
-  constructor(disk: SimDisk, options: TrialOptions = {}) {
+  constructor(disk: D, options: TrialOptions = {}) {
     this.disk = disk;
     const { interpreter = posix, keepReleases = 2, graceMs = 0, view = inHalves, afterSwitch } = options;
     this.releases = new Releases(simIo({ disk: view(disk), clock: this.clock }), {
@@ -202,6 +202,12 @@ export class SiteTrial {
       graceMs,
       ...(afterSwitch === undefined ? {} : { afterSwitch }),
     });
+  }
+
+  /** After the agent has started. */
+  recovered(): this {
+    this.releases.recover();
+    return this;
   }
 
   prepare(version: number, serial: number, from: number): Promise<SiteState> {
