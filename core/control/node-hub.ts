@@ -128,12 +128,21 @@ export class NodeHub {
 
 /** What a node says of sites that nobody declared is not kept. */
 async function storeState(db: Kysely<Schema>, node: string, state: SiteState, reported_at: number): Promise<void> {
-  const known = await db.selectFrom("site").select("name").where("name", "=", state.site).executeTakeFirst();
-  if (known === undefined) return;
   const state_json = JSON.stringify(state);
   await db
     .insertInto("node_site")
-    .values({ node, site: state.site, state_json, reported_at })
+    .columns(["node", "site", "state_json", "reported_at"])
+    .expression((from) =>
+      from
+        .selectFrom("site")
+        .select(({ val, cast, ref }) => [
+          cast<string>(val(node), "text").as("node"),
+          ref("name").as("site"),
+          cast<string>(val(state_json), "text").as("state_json"),
+          cast<number>(val(reported_at), "bigint").as("reported_at"),
+        ])
+        .where("name", "=", state.site),
+    )
     .onConflict((conflict) => conflict.columns(["node", "site"]).doUpdateSet({ state_json, reported_at }))
     .execute();
 }

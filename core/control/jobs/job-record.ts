@@ -4,6 +4,13 @@ import { toJob } from "./job.ts";
 import type { Job, JobState, JobStats } from "./job.ts";
 import type { Schema } from "../store/schema.ts";
 
+/** What became of a node in a job. */
+export interface NodeNote {
+  readonly node: string;
+  readonly stage: string;
+  readonly reason?: string;
+}
+
 /** A job's row in the database, and everybody told when it changes. */
 export class JobRecord {
   readonly #parts: Pick<JobParts, "db" | "events">;
@@ -54,14 +61,24 @@ export class JobRecord {
     await this.change({ stats_json: JSON.stringify({ ...this.#job.stats, ...stats }) });
   }
 
-  async note(node: string, stage: string, reason: string | undefined): Promise<void> {
+  /** Writes down what became of nodes, in one statement; of several notes of a node the last one stays. */
+  async note(notes: readonly NodeNote[]): Promise<void> {
     const { db, events } = this.#parts;
-    const values = { stage, reason: reason ?? null, changed_at: Date.now() };
+    const job = this.#job.id;
+    const last = new Map(notes.map((note) => [note.node, note]));
+    const changed_at = Date.now();
+    const rows = [...last.values()].map(({ node, stage, reason }) => {
+      return { job, node, stage, reason: reason ?? null, changed_at };
+    });
     await db
       .insertInto("job_node")
-      .values({ job: this.#job.id, node, ...values })
-      .onConflict((conflict) => conflict.columns(["job", "node"]).doUpdateSet(values))
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict
+          .columns(["job", "node"])
+          .doUpdateSet(({ ref }) => ({ stage: ref("excluded.stage"), reason: ref("excluded.reason"), changed_at })),
+      )
       .execute();
-    events.emit({ type: "job-node", job: this.#job.id, node, stage, ...(reason === undefined ? {} : { reason }) });
+    for (const note of notes) events.emit({ ...note, type: "job-node", job });
   }
 }

@@ -7,7 +7,7 @@ import type { Issued } from "../assignments.ts";
 import type { AssignmentNotice } from "../../protocol/messages.ts";
 import type { Answer } from "../node-hub.ts";
 import { describeError } from "./describe-error.ts";
-import type { JobRecord } from "./job-record.ts";
+import type { JobRecord, NodeNote } from "./job-record.ts";
 import type { JobParts } from "./parts.ts";
 import type { NodeUpdate } from "./prepare-update.ts";
 
@@ -44,6 +44,7 @@ export class RunningRollout {
   /** Effects are performed one after the other, each when the one before is durable. */
   #performed: Promise<void> = Promise.resolve();
   #noted: Promise<void> = Promise.resolve();
+  readonly #notes: NodeNote[] = [];
 
   constructor(parts: JobParts, order: RolloutOrder) {
     this.#parts = parts;
@@ -137,7 +138,7 @@ export class RunningRollout {
         if (effect.phase === "holding" || effect.phase === "ordering") await this.#tellPrepared();
         break;
       case "note":
-        this.#note(effect.node, effect.stage, effect.reason);
+        this.#note(effect);
         if (effect.stage === "switched" || effect.stage === "failed")
           this.#tellSwitched(effect.node, effect.stage, effect.reason);
         break;
@@ -167,9 +168,13 @@ export class RunningRollout {
     }
   }
 
-  /** Notes are for people: they are written in their order, and nothing waits for them but the end. */
-  #note(node: string, stage: string, reason: string | undefined): void {
-    this.#noted = this.#noted.then(() => this.#order.record.note(node, stage, reason));
+  /** Notes are for people: those that come while others are written wait and go together, and only the end waits. */
+  #note(note: NodeNote): void {
+    this.#notes.push(note);
+    this.#noted = this.#noted.then(async () => {
+      const notes = this.#notes.splice(0);
+      if (notes.length > 0) await this.#order.record.note(notes);
+    });
     this.#noted.catch((error: unknown) => this.#end.reject(error));
   }
 
