@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { failure } from "distributary/sdk";
 import { isName, parseAddress } from "../../config/formats.ts";
 import { loadConfig } from "../../config/load.ts";
-import { runAgent } from "../agent/run-agent.ts";
 import { createLog } from "../runtime/log.ts";
 import { realIo } from "../runtime/io.ts";
 import { configOption, defineCommand } from "./terminal/command.ts";
@@ -57,6 +56,7 @@ export const agent = defineCommand({
       (values.tokenFile === undefined
         ? process.env["DISTRIBUTARY_JOIN_TOKEN"]
         : readFileSync(values.tokenFile, "utf8").trim());
+    const { runAgent } = await import("../agent/run-agent.ts");
     await runAgent(
       {
         name,

@@ -1,7 +1,6 @@
 import { parseAddress } from "../../config/formats.ts";
 import { loadConfig } from "../../config/load.ts";
 import { failure } from "distributary/sdk";
-import { runControl } from "../control/run-control.ts";
 import { createLog } from "../runtime/log.ts";
 import { realIo } from "../runtime/io.ts";
 import { configOption, defineCommand } from "./terminal/command.ts";
@@ -22,6 +21,8 @@ export const control = defineCommand({
   },
   examples: [{ line: "control --config distributary.yaml", does: "runs control as the file says, until Ctrl-C" }],
   async run({ values, signal }) {
+    // Other commands need nothing of it, and so do not load it.
+    const { runControl } = await import("../control/run-control.ts");
     const { config, directory } = loadConfig(values.config, { role: "control" });
     const section = config.control;
     if (section === undefined)

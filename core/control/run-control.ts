@@ -4,6 +4,7 @@ import { serveApi } from "./api/server.ts";
 import { Control } from "./control.ts";
 import type { ControlOptions } from "./control.ts";
 import { replaceFile } from "../content/durable-file.ts";
+import { restSoon } from "../runtime/memory.ts";
 
 export interface RunningControl extends AsyncDisposable {
   readonly control: Control;
@@ -21,6 +22,7 @@ export async function runControl(
   const api = resources.use(await serveApi(control, host, port));
   replaceFile(io.disk, join(options.directory, "address"), [Buffer.from(`http://${shownHost(host)}:${api.port}\n`)]);
   options.log.info({ api: api.port, link: control.linkPort, directory: options.directory }, "control runs");
+  restSoon();
   const running = resources.move();
   return { control, apiPort: api.port, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

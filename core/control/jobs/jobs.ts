@@ -3,6 +3,7 @@ import { DistributaryError, failure } from "distributary/sdk";
 import type { JobEnd } from "distributary/sdk";
 import { parseDuration } from "../../../config/units.ts";
 import type { CatalogSite } from "../catalog.ts";
+import { restSoon } from "../../runtime/memory.ts";
 import { describeError } from "./describe-error.ts";
 import { JobRecord } from "./job-record.ts";
 import { toJob, viewOf } from "./job.ts";
@@ -203,6 +204,7 @@ export class Jobs {
       await this.#end(record, isRetryable ? "deferred" : "failed", describeError(error));
     } finally {
       this.#running.delete(site);
+      restSoon();
     }
     await this.#startNext();
     await this.#reconciler.look();

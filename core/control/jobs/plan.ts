@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { failure, refusePortable } from "distributary/sdk";
+import { failure, isFailure, refusePortable } from "distributary/sdk";
 import type { Disk, Io } from "distributary/sdk";
 import { makeDirectories } from "../../content/durable-file.ts";
 import { compressorFor } from "../../../config/policy.ts";
@@ -69,12 +69,14 @@ export function planScan({ disk, directory }: Library, request: ScanRequest, pro
   const { config, policy, site, liveVersion } = request;
   const versions = new Versions(disk, join(directory, "sites", site));
   const objects = new ObjectStore(disk, join(directory, "objects"), request.job);
-  const live = liveVersion === undefined ? [] : versions.read(liveVersion);
+  const memory = versions.readMemory();
+  const isKnown = liveVersion !== undefined && liveVersion === memory?.version;
+  const live = liveVersion === undefined ? [] : isKnown ? memory.manifest : versions.read(liveVersion);
   try {
     const found = scan(disk, config.staging, {
       selection: createSelection({ ...config, include: config.include.filter((glob) => glob !== "**") }),
       objects,
-      memory: versions.readMemory(),
+      ...(memory === undefined ? {} : { memory }),
       refuse: (path) => (policy.names === "portable" ? refusePortable(path) : undefined),
       startedAt: Date.now(),
       progress: (files) => progress("scan", files, live.length),
@@ -86,13 +88,16 @@ export function planScan({ disk, directory }: Library, request: ScanRequest, pro
     const manifest = keepTimes(found.manifest, live);
     const changes = compareTrees(live, manifest);
     const isChanged = !isEmpty(changes) || liveVersion === undefined;
-    if (isChanged && request.version !== undefined) {
+    const tree = isKnown && !isChanged ? memory.tree : treeHash(manifest);
+    if (request.version !== undefined) {
+      // Also if nothing changed: the store may have lost what was read again.
       objects.settle();
-      versions.write(request.version, manifest);
-      versions.writeMemory(found.memory);
+      if (isChanged) versions.write(request.version, manifest);
+      if (isChanged || found.readBytes > 0)
+        versions.writeMemory(isChanged ? request.version : liveVersion, tree, found.seen);
     }
     return {
-      tree: treeHash(manifest),
+      tree,
       isChanged,
       ...measure(manifest),
       readBytes: found.readBytes,
@@ -175,9 +180,8 @@ export function planBuild(
         }),
   };
   makeDirectories(disk, request.directory);
-  const build = buildUpdate(disk, objects, base, target, recipe, request.directory, (done, total) =>
-    progress("build", done, total),
-  );
+  const report = (done: number, total: number) => progress("build", done, total);
+  const build = orForget(versions, () => buildUpdate(disk, objects, base, target, recipe, request.directory, report));
   return {
     base: build.base === emptyTree ? undefined : build.base,
     result: build.result,
@@ -187,6 +191,16 @@ export function planBuild(
     changedPaths: changedPaths(build.changes).slice(0, mostPaths),
     sections: build.sections,
   };
+}
+
+/** If the store has lost an object, the next scan reads everything and brings it back. */
+function orForget<Result>(versions: Versions, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (isFailure(error, "DIST_ERR_CONTENT_MISSING")) versions.forgetMemory();
+    throw error;
+  }
 }
 
 /** Keeps an earlier version once more under a new number, for a restore. */

@@ -40,12 +40,16 @@ interface Waiting {
   readonly answered: Promise<unknown>;
 }
 
+/** A thread that has had nothing to do for so long ends, with all the memory it has. */
+const idleMs = 60_000;
+
 /** Scans and builds in a thread of its own; requests are answered one after the other. */
 export class Planner implements AsyncDisposable {
   readonly #data: PlannerData;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
   #count = 0;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(data: PlannerData) {
     this.#data = data;
@@ -70,6 +74,7 @@ export class Planner implements AsyncDisposable {
 
   #ask<Value>(request: PlannerRequest, progress: Progress = () => {}): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
+    clearTimeout(this.#idle);
     this.#count += 1;
     this.#waiting.set(this.#count, { resolve, reject, progress, answered: promise });
     this.#thread().postMessage({ id: this.#count, request });
@@ -93,6 +98,9 @@ export class Planner implements AsyncDisposable {
     this.#waiting.delete(id);
     if (reply.type === "done") waiting?.resolve(reply.value as never);
     else waiting?.reject(restore(reply.error));
+    if (this.#waiting.size > 0) return;
+    this.#idle = setTimeout(() => void this[Symbol.asyncDispose](), idleMs);
+    this.#idle.unref();
   }
 
   #died(worker: Worker, error: unknown): void {
@@ -110,6 +118,7 @@ export class Planner implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#idle);
     const worker = this.#worker;
     if (worker === undefined) return;
     this.#died(worker, new Error("control stops"));

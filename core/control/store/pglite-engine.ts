@@ -12,10 +12,15 @@ export interface Engine {
   readonly files: DurableFiles;
 }
 
-/** As PGlite's own, but with `fsync` on, through the one call that its file system passes on. */
+/** `fsync` on, through the one call that PGlite's file system passes on. */
+const durable = ["fsync=on", "full_page_writes=on", "wal_sync_method=fsync", "synchronous_commit=on"];
+/** What it takes from the start; the rest of a database this size stays in the system's cache. */
+const frugal = ["shared_buffers=16MB", "wal_buffers=1MB"];
+
+/** As PGlite's own otherwise. */
 const startParams = [
   ...PGlite.defaultStartParams.filter((param) => param !== "-F"),
-  ...["fsync=on", "full_page_writes=on", "wal_sync_method=fsync", "synchronous_commit=on"].flatMap((it) => ["-c", it]),
+  ...[...durable, ...frugal].flatMap((setting) => ["-c", setting]),
 ];
 
 /**
