@@ -60,7 +60,7 @@ export const localPolicySchema = {
         description: "A command.",
       },
       default: {},
-      description: "What is run after a site went live, by site: `www: [systemctl, reload, nginx]`.",
+      description: "What is run after a site went live, by site: `www: [systemctl, reload, apache2]`.",
     },
     probe: {
       type: "object",

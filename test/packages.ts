@@ -10,6 +10,9 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   nftables: ["/usr/sbin/nft", "/sbin/nft"],
   "clang-14": ["/usr/bin/clang-14"],
   "lld-14": ["/usr/bin/ld.lld-14"],
+  nginx: ["/usr/sbin/nginx"],
+  "apache2-bin": ["/usr/sbin/apache2"],
+  "php-fpm": ["/usr/sbin/php-fpm*"],
 };
 
 function missingPackages(): string[] {

@@ -21,6 +21,11 @@ export interface SitePermission {
 
 /** A serial this far ahead was not reached by counting. */
 const longestJump = 2 ** 20;
+/**
+ * Nor was one beyond this, which an assignment a second reaches in 136 years. A site that is new here begins anywhere
+ * below, and has numbers left whatever it began with.
+ */
+const highestFirst = 2 ** 32;
 
 /** Reads a sealed assignment after its signature was checked. Throws before anything of it was believed. */
 export function openAssignment(sealed: Uint8Array, publicKey: KeyObject): Assignment {
@@ -45,10 +50,8 @@ export function checkAssignment(
   const isPrepared = state.prepared?.serial === serial;
   const isGone = header.type === "remove" && state.live === undefined && serial === state.lastSerial;
   const isLive = state.live?.version === header.version && state.live.tree === header.result;
-  if (
-    (serial <= state.lastSerial && !isPrepared && !isLive && !isGone) ||
-    (state.lastSerial > 0 && serial > state.lastSerial + longestJump)
-  ) {
+  const highest = state.lastSerial === 0 ? highestFirst : state.lastSerial + longestJump;
+  if ((serial <= state.lastSerial && !isPrepared && !isLive && !isGone) || serial > highest) {
     throw failure("DIST_ERR_ASSIGNMENT_SERIAL", { site, serial, last: state.lastSerial });
   }
   const refuse = (reason: string) => failure("DIST_ERR_POLICY_REFUSED", { site, reason });
@@ -99,5 +102,27 @@ export function checkChain(sections: readonly Assignment[]): void {
       throw failure("DIST_ERR_ASSIGNMENT_FORMAT", {
         problem: `section ${index + 1} does not belong to the one before`,
       });
+  }
+}
+
+/**
+ * Throws DIST_ERR_POLICY_REFUSED if the sections of an update are together more than this node lets a site be: the data
+ * that lies in the spool at the same time, the files, or the commands, which take one tree away and make another.
+ */
+export function checkTogether(sections: readonly Assignment[], { maxBytes, maxEntries }: SitePermission): void {
+  const site = sections[0]?.header.site ?? "";
+  const refuse = (reason: string) => failure("DIST_ERR_POLICY_REFUSED", { site, reason });
+  const dataBytes = sections.reduce((sum, { header }) => sum + header.data.sizeBytes, 0);
+  if (dataBytes > maxBytes) throw refuse(`its data has ${dataBytes} bytes, ${maxBytes} are allowed`);
+  // The commands of each were counted when it was checked by itself.
+  if (sections.length < 2) return;
+  let [commandCount, fileBytes] = [0, 0];
+  for (const { commands } of sections) {
+    for (const command of commands()) {
+      commandCount += 1;
+      if (command.kind === "file") fileBytes += command.sizeBytes;
+      if (commandCount > 2 * maxEntries) throw refuse(`its sections have more than ${2 * maxEntries} commands`);
+      if (fileBytes > maxBytes) throw refuse(`its sections have files of more than ${maxBytes} bytes`);
+    }
   }
 }

@@ -5,7 +5,8 @@ import type { Io, Log, Peer } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
-import { checkAssignment, checkChain } from "./accept.ts";
+import { restSoon } from "../runtime/memory.ts";
+import { checkAssignment, checkChain, checkTogether } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
 import { AssignmentSource } from "./assignment-source.ts";
 import { readSections } from "./carry-out.ts";
@@ -111,7 +112,7 @@ export class Agent {
 
   #serveTransports(): Disposable[] {
     return [...this.#options.kernel.registries.transports.entries()].flatMap(({ provider }) =>
-      provider.reach === "peer" ? [provider.serve(this.#io, (id) => this.#spool.find(id))] : [],
+      provider.reach === "peer" ? [provider.serve(this.#io, (id, peer) => this.#spool.find(id, peer))] : [],
     );
   }
 
@@ -158,9 +159,6 @@ export class Agent {
         this.#giveUp(message.site, message.job);
         this.#enqueue(message.site, message.job, async () => this.#sites.open(message.site).forget(message.serial));
         break;
-      case "welcome":
-      case "ping":
-        break;
     }
   }
 
@@ -188,6 +186,7 @@ export class Agent {
     const after = before.then(async () => {
       const answer = await order().catch((error: unknown) => this.#failed(site, job, error));
       if (answer !== undefined && job !== "") await this.#report(answer);
+      restSoon();
     });
     this.#queues.set(site, after);
   }
@@ -212,6 +211,7 @@ export class Agent {
     const releases = this.#sites.open(site, assignments[0]?.header.interpreter);
     for (const assignment of assignments) this.#check(assignment, releases.state, site);
     checkChain(assignments);
+    checkTogether(assignments, this.#options.permissionFor(site));
     if (releases.has(assignments[0]?.header.serial ?? 0)) return { type: "prepared", job, state: releases.state };
     try {
       const sections = await this.#collect(job, notices, assignments, signal);

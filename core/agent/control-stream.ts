@@ -1,7 +1,10 @@
 import type { Io, Log, Peer } from "distributary/sdk";
 import { failure } from "distributary/sdk";
+import { formatDuration } from "../../config/units.ts";
 import { linkPaths } from "../protocol/messages.ts";
 import type { FromControl, FromNode } from "../protocol/messages.ts";
+import { receiveBytes } from "../runtime/link-limits.ts";
+import { readOrder } from "./order.ts";
 
 export interface StreamTaps {
   /** What to say first on a new stream. */
@@ -14,6 +17,9 @@ const silenceMs = 15_000;
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 const longestLine = 64 << 20;
+const longestAnswer = 4_096;
+/** Somebody may keep a node from hearing what is new: for so long it says so, from then on it raises an alarm. */
+const alarmAfterMs = 24 * 60 * 60 * 1000;
 
 /** The node's connection to control, made anew whenever it breaks. */
 export class ControlStream {
@@ -21,9 +27,12 @@ export class ControlStream {
   readonly #control: Peer;
   readonly #log: Log;
   #isOpen = false;
+  /** When control was heard last, or the agent began. */
+  #heardAt: number;
 
   constructor(io: Io, control: Peer, log: Log) {
     this.#io = io;
+    this.#heardAt = io.clock.now();
     this.#control = control;
     this.#log = log;
   }
@@ -48,12 +57,12 @@ export class ControlStream {
   #broke(error: unknown, signal: AbortSignal): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
-    if (!signal.aborted) {
-      this.#log.warn(
-        { control: `${this.#control.host}:${this.#control.port}`, error: (error as Error).message },
-        "no stream to control",
-      );
-    }
+    if (signal.aborted) return wasOpen;
+    const silentMs = this.#io.clock.now() - this.#heardAt;
+    const { host, port } = this.#control;
+    const fields = { control: `${host}:${port}`, silent: formatDuration(silentMs), error: (error as Error).message };
+    if (silentMs < alarmAfterMs) this.#log.warn(fields, "no stream to control");
+    else this.#log.error(fields, "nothing was heard of control for long: what is new does not arrive");
     return wasOpen;
   }
 
@@ -62,13 +71,15 @@ export class ControlStream {
     const signal = AbortSignal.any([outer, silence.signal]);
     let timer = setTimeout(() => silence.abort(new Error("control is silent")), silenceMs);
     try {
-      const answer = await this.#io.http.request(this.#control, linkPaths.stream, { signal });
+      const answer = await this.#io.http.request(this.#control, linkPaths.stream, { signal, endless: true });
       if (answer.status !== 200)
         throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
       for await (const line of lines(answer.body)) {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(new Error("control is silent")), silenceMs);
-        const message = JSON.parse(line) as FromControl;
+        const message = readOrder(line);
+        this.#heardAt = this.#io.clock.now();
+        if (message === undefined) continue;
         if (message.type === "welcome") {
           await this.#post(taps.greet(), signal);
           this.#isOpen = true;
@@ -92,9 +103,9 @@ export class ControlStream {
   async #post(message: FromNode, signal: AbortSignal): Promise<void> {
     const body = Buffer.from(JSON.stringify(message));
     const answer = await this.#io.http.request(this.#control, linkPaths.report, { method: "POST", body, signal });
-    for await (const _ of answer.body) continue;
+    const text = Buffer.from(await receiveBytes(answer.body, longestAnswer)).toString("utf8");
     if (answer.status !== 204)
-      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status}` });
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status} ${text}` });
   }
 }
 

@@ -30,10 +30,21 @@ export type JournalRecord =
 export class Journal {
   readonly #disk: Disk;
   readonly #path: string;
+  #records: readonly JournalRecord[] = [];
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk;
     this.#path = path;
+  }
+
+  /** As they were last read or written. */
+  get records(): readonly JournalRecord[] {
+    return this.#records;
+  }
+
+  /** Whether it is time to put fewer records in their place that amount to the same. */
+  get isLong(): boolean {
+    return this.#records.length >= 100;
   }
 
   append(record: JournalRecord): void {
@@ -46,18 +57,28 @@ export class Journal {
       file.close();
     }
     if (isNew) this.#disk.sync(this.#path.slice(0, this.#path.lastIndexOf("/")));
+    this.#records = [...this.#records, record];
   }
 
-  /** Throws DIST_ERR_JOURNAL_DAMAGED if a record is not whole that was followed by others: no crash does that. */
-  read(): JournalRecord[] {
-    const lines = Buffer.from(readFile(this.#disk, this.#path) ?? [])
+  /**
+   * Throws DIST_ERR_JOURNAL_DAMAGED if a record is not whole that was followed by others, or whole and none: no crash
+   * does that.
+   */
+  read(): readonly JournalRecord[] {
+    const damagedAt = (index: number) => failure("DIST_ERR_JOURNAL_DAMAGED", { path: this.#path, line: index + 1 });
+    const texts = Buffer.from(readFile(this.#disk, this.#path) ?? [])
       .toString("utf8")
-      .split("\n");
-    const records = lines.map(decodeRecord);
-    const end = records.indexOf(undefined);
-    const isTorn = records.slice(end + 1).every((record) => record === undefined);
-    if (end !== -1 && !isTorn) throw failure("DIST_ERR_JOURNAL_DAMAGED", { path: this.#path, line: end + 1 });
-    return records.slice(0, end === -1 ? records.length : end).filter((record) => record !== undefined);
+      .split("\n")
+      .map(wholeText);
+    const end = texts.indexOf(undefined);
+    const isTorn = texts.slice(end + 1).every((text) => text === undefined);
+    if (end !== -1 && !isTorn) throw damagedAt(end);
+    this.#records = texts.slice(0, end === -1 ? texts.length : end).map((text = "", index) => {
+      const record = decodeRecord(text);
+      if (record === undefined) throw damagedAt(index);
+      return record;
+    });
+    return this.#records;
   }
 
   /** Puts these records in place of all that are there, in one durable step; also takes away a torn end. */
@@ -73,6 +94,7 @@ export class Journal {
     }
     this.#disk.rename(next, this.#path);
     this.#disk.sync(this.#path.slice(0, this.#path.lastIndexOf("/")));
+    this.#records = records;
   }
 }
 
@@ -81,8 +103,38 @@ function encodeRecord(record: JournalRecord): Uint8Array {
   return Buffer.from(`${crc32(text).toString(16).padStart(8, "0")} ${text}\n`);
 }
 
-function decodeRecord(line: string): JournalRecord | undefined {
+/** What stands in a line behind its CRC; undefined if the line is not whole. */
+function wholeText(line: string): string | undefined {
   const text = line.slice(9);
-  if (text === "" || line.slice(0, 9) !== `${crc32(text).toString(16).padStart(8, "0")} `) return undefined;
-  return JSON.parse(text) as JournalRecord;
+  return text !== "" && line.slice(0, 9) === `${crc32(text).toString(16).padStart(8, "0")} ` ? text : undefined;
+}
+
+function decodeRecord(text: string): JournalRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(text);
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is JournalRecord {
+  const { type, release, serial, from, to, backup } = fieldsOf(value);
+  if (type === "prepared") return isRelease(release);
+  if (type === "switched" || type === "served") return isCount(serial);
+  const isReleaseOrAbsent = (each: unknown) => each === undefined || isRelease(each);
+  return type === "switching" && isCount(serial) && [from, to, backup].every(isReleaseOrAbsent);
+}
+
+function isRelease(value: unknown): value is ReleaseState {
+  const { serial, version, tree } = fieldsOf(value);
+  return isCount(serial) && isCount(version) && typeof tree === "string" && /^[0-9a-f]{64}$/.test(tree);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

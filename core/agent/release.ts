@@ -1,5 +1,5 @@
 import { failure, isFailure } from "distributary/sdk";
-import type { Interpreter, Io, Millis } from "distributary/sdk";
+import type { Interpreter, Io } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import { resultOf } from "../assignment/commands.ts";
 import { hexHashOf } from "../content/hash.ts";
@@ -10,6 +10,7 @@ import { buildRelease, checkSize } from "./build-release.ts";
 import type { Allowance, OpenContent } from "./build-release.ts";
 import { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
+import { Readers } from "./readers.ts";
 import { SiteFiles, pointerTo } from "./site-files.ts";
 import { findRelease, followJournal, recordsOf, serialsToKeep, siteState } from "./site-state.ts";
 import type { Ledger } from "./site-state.ts";
@@ -56,14 +57,14 @@ export class Releases {
   #isUncertain = false;
   /** Set aside, to be made into the next release. */
   #spare: ReleaseState | undefined;
-  /** When releases were live last, as far as that was since the start. */
-  readonly #leftAt = new Map<number, Millis>();
+  readonly #readers: Readers;
   #keepReleases: number;
 
   constructor(io: Io, settings: SiteSettings) {
     this.#io = io;
     this.#settings = settings;
     this.#keepReleases = settings.keepReleases;
+    this.#readers = new Readers(settings.graceMs ?? 0);
     this.#files = new SiteFiles(io.disk, settings.directory);
     this.#journal = new Journal(io.disk, this.#files.journalPath());
   }
@@ -86,8 +87,9 @@ export class Releases {
     const { unfinished } = this.#ledger;
     if (unfinished !== undefined) this.#finish(unfinished, records);
     else this.#journal.rewrite(records);
-    this.#ledger = followJournal(this.#journal.read());
-    const { live, backup } = this.#ledger;
+    this.#ledger = followJournal(this.#journal.records);
+    const { live, backup, wasLive } = this.#ledger;
+    for (const serial of wasLive) if (serial !== live?.serial) this.#readers.left(serial, this.#io.clock.now());
     // Also where they are right: a pointer moved just before a crash may not be durable.
     this.#pointTo(live, backup);
     this.#damage = live === undefined ? undefined : this.#look(live);
@@ -213,9 +215,7 @@ export class Releases {
    * becomes the spare.
    */
   collect(): void {
-    const { graceMs = 0 } = this.#settings;
-    const now = this.#io.clock.now();
-    const read = [...this.#leftAt].filter(([, leftAt]) => now - leftAt < graceMs).map(([serial]) => serial);
+    const read = this.#readers.serials(this.#io.clock.now());
     this.#dropReleases(new Set([...serialsToKeep(this.#ledger, this.#keepReleases), ...read]), true);
   }
 
@@ -229,14 +229,13 @@ export class Releases {
   /** First the journal forgets them, then they are deleted: what it names is always there. */
   #dropReleases(kept: ReadonlySet<number>, keepsSpare = false): void {
     const gone = [...this.#ledger.releases.values()].filter(({ serial }) => !kept.has(serial));
-    if (gone.length === 0) return;
+    if (gone.length === 0 && !this.#journal.isLong) return;
     const records = recordsOf(this.#ledger, kept);
     this.#change(() => {
       this.#journal.rewrite(records);
       this.#ledger = followJournal(records);
       const spare = keepsSpare && this.#settings.interpreter.renew !== undefined ? gone.at(-1) : undefined;
       for (const release of gone) if (release !== spare) this.#files.deleteRelease(release.serial);
-      for (const { serial } of gone) this.#leftAt.delete(serial);
       if (spare === undefined) return;
       this.dropSpare();
       this.#files.setAside(spare);
@@ -251,9 +250,9 @@ export class Releases {
       this.#journal.append({ type: "switching", ...order });
       this.#pointTo(order.to, order.backup);
       if (order.from !== undefined && order.from.serial !== order.to?.serial)
-        this.#leftAt.set(order.from.serial, this.#io.clock.now());
+        this.#readers.left(order.from.serial, this.#io.clock.now());
       this.#journal.append({ type: "switched", serial: order.serial });
-      this.#ledger = followJournal(this.#journal.read());
+      this.#ledger = followJournal(this.#journal.records);
     });
   }
 
@@ -290,7 +289,7 @@ export class Releases {
   #append(record: JournalRecord): void {
     this.#change(() => {
       this.#journal.append(record);
-      this.#ledger = followJournal(this.#journal.read());
+      this.#ledger = followJournal(this.#journal.records);
     });
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { failure } from "distributary/sdk";
 import type { Exec, Io, Log } from "distributary/sdk";
 import { makeDirectories } from "../content/durable-file.ts";
@@ -7,9 +8,11 @@ import { parseBytes } from "../../config/units.ts";
 import { readPublicKey } from "../assignment/seal.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { PluginUse } from "../kernel/loader.ts";
+import { lockData } from "../runtime/data-lock.ts";
 import { createLink } from "../runtime/http.ts";
 import type { Link } from "../runtime/http.ts";
 import { controlId } from "../runtime/identity.ts";
+import { restSoon } from "../runtime/memory.ts";
 import { Agent } from "./agent.ts";
 import { enrol, loadIdentity, renewIdentity, renewalTime } from "./enrol.ts";
 import type { NodeIdentity } from "./enrol.ts";
@@ -29,7 +32,10 @@ export interface RunAgentOptions {
   readonly log: Log;
 }
 
-/** Enrols if that was not done before, then runs the agent until the signal. */
+/**
+ * Enrols if that was not done before, then runs the agent until the signal. Throws DIST_ERR_STORE_LOCKED if another
+ * process has its directory.
+ */
 export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http">, signal: AbortSignal): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const { name, directory, log } = options;
@@ -37,6 +43,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   const control = { id: controlId, host: host === "" ? "127.0.0.1" : host, port };
   const policy = loadLocalPolicy(options.policyFile);
   makeDirectories(hostIo.disk, directory);
+  resources.use(await lockData(directory));
   const kernel = resources.use(
     await Kernel.load({ plugins: options.plugins, directory: options.pluginDirectory, role: "agent", log }),
   );
@@ -59,6 +66,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     afterSwitch: (site, _release, stop) => tellServer(policy, site, io.exec, stop),
   });
   log.info({ node: identity.id, name, directory }, "agent runs");
+  restSoon();
   await Promise.all([agent.run(signal), keepIdentity(identity, link, control, directory, io, log, signal)]);
 }
 
@@ -86,7 +94,9 @@ function permissionFor(policy: LocalPolicy, site: string, name: string) {
   };
 }
 
+/** How long a site may take to answer its probe, and the pause between two tries. */
 const probeMs = 10_000;
+const probePauseMs = 200;
 
 /** Runs the node's own reload command, then waits until the site answers its probe. */
 async function tellServer(
@@ -105,15 +115,26 @@ async function tellServer(
       });
   }
   const url = Object.hasOwn(probe, site) ? probe[site] : undefined;
-  if (url === undefined) return;
-  const response = await fetch(url, {
-    signal: AbortSignal.any([signal, AbortSignal.timeout(probeMs)]),
-    redirect: "manual",
-  }).catch((error: unknown) => {
-    throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url}: ${(error as Error).message}` }, { cause: error });
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw failure("DIST_ERR_SERVE_FAILED", { site, problem: `${url} answers ${response.status}` });
+  if (url !== undefined) await untilServed(site, url, signal);
+}
+
+/** A server that was only told to reload may answer with what it had for a moment. */
+async function untilServed(site: string, url: string, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
+  let problem = `${url} does not answer`;
+  while (!deadline.aborted) {
+    try {
+      const response = await fetch(url, { signal: deadline, redirect: "manual" });
+      await response.body?.cancel();
+      if (response.ok) return;
+      problem = `${url} answers ${response.status}`;
+    } catch (error) {
+      if (!deadline.aborted) problem = `${url}: ${(error as Error).message}`;
+    }
+    await setTimeout(probePauseMs, undefined, { signal: deadline }).catch(() => undefined);
+  }
+  signal.throwIfAborted();
+  throw failure("DIST_ERR_SERVE_FAILED", { site, problem });
 }
 
 const pauseAfterFailureMs = 60_000;

@@ -72,16 +72,16 @@ export function siteState(site: string, ledger: Ledger, damage?: string): SiteSt
 }
 
 /**
- * Releases that stay: live, backup, any prepared since, and of older ones the newest that were live, so that there are
+ * Releases that stay: live, backup, any prepared since, and of others that were live the newest, so that there are
  * `keepReleases` in all. One that failed or was given up takes nobody's place.
  */
 export function serialsToKeep({ live, backup, releases, wasLive }: Ledger, keepReleases: number): Set<number> {
   if (live === undefined) return new Set();
+  const pointed = new Set([live.serial, (backup ?? live).serial]);
   const serials = [...releases.keys()].sort((a, b) => b - a);
-  const isOlder = (serial: number) => serial < live.serial && serial !== backup?.serial && wasLive.has(serial);
-  const older = serials.filter(isOlder).slice(0, keepReleases - 2);
-  const newer = serials.filter((serial) => serial > live.serial);
-  return new Set([live.serial, (backup ?? live).serial, ...newer, ...older]);
+  const prepared = serials.filter((serial) => serial > live.serial && !wasLive.has(serial));
+  const former = serials.filter((serial) => wasLive.has(serial) && !pointed.has(serial)).slice(0, keepReleases - 2);
+  return new Set([...pointed, ...prepared, ...former]);
 }
 
 /** The shortest journal that amounts to the same, but knows of no other releases than these. */

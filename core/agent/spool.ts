@@ -30,9 +30,10 @@ export class Spool {
     return pieces;
   }
 
-  /** What is open, for transports that serve it to others. */
-  find(id: string): SpooledPieces | undefined {
-    return this.#open.get(id);
+  /** What is open, for transports that serve it to others; undefined for a peer that control did not mean it for. */
+  find(id: string, peer: string): SpooledPieces | undefined {
+    const pieces = this.#open.get(id);
+    return pieces?.audience.has(peer) === true ? pieces : undefined;
   }
 
   remove(id: string): void {
@@ -56,6 +57,8 @@ export class SpooledPieces implements PieceStore {
   readonly sizeBytes: number;
   readonly pieceBytes: number;
   readonly pieceCount: number;
+  /** The nodes that may have them, by id. */
+  readonly audience: ReadonlySet<string>;
   /** Bytes of the pieces that are there. */
   arrivedBytes = 0;
   readonly #disk: Disk;
@@ -71,6 +74,7 @@ export class SpooledPieces implements PieceStore {
     this.sizeBytes = header.data.sizeBytes;
     this.pieceBytes = header.data.pieceBytes;
     this.pieceCount = pieceCount(header.data);
+    this.audience = new Set(header.audience.nodes);
     this.#here = new Uint8Array(this.pieceCount);
     makeDirectories(disk, directory);
     this.#takeOver();
@@ -79,9 +83,9 @@ export class SpooledPieces implements PieceStore {
   /** Pieces from before a restart count if they are what was signed. */
   #takeOver(): void {
     for (const name of this.#disk.list(this.#directory)) {
-      const index = /^\d+$/.test(name) ? Number(name) : -1;
+      const index = /^(0|[1-9]\d*)$/.test(name) ? Number(name) : -1;
       if (index < this.pieceCount && index >= 0 && isPiece(this.#table, index, this.#load(index))) this.#note(index);
-      else this.#disk.unlink(join(this.#directory, name));
+      else removeTree(this.#disk, join(this.#directory, name));
     }
   }
 

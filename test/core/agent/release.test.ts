@@ -137,6 +137,27 @@ describe("a site on a node", () => {
     expect(restarted(trial).disk.list(`${site}/releases`)).toEqual(kept);
   });
 
+  it("does not pile up what was rolled back", async () => {
+    const trial = await published();
+    for (let serial = 5; serial < 45; serial += 4) {
+      await trial.publish(3, serial, 2);
+      await trial.switchTo(2, serial + 2, "rollback");
+      trial.releases.collect();
+      const releases = trial.disk.list(`${site}/releases`).filter((name) => name !== ".spare");
+      expect(releases).toHaveLength(2);
+    }
+  });
+
+  it("keeps its journal short, also where no release ever goes", async () => {
+    const trial = await published();
+    for (let count = 0; count < 200; count += 1) {
+      await trial.switchTo(1 + (count % 2), 5 + count, "rollback");
+      trial.releases.collect();
+      expect(trial.disk.stat(`${site}/.dst/journal`)?.sizeBytes).toBeLessThan(64 * 1024);
+    }
+    expect(restarted(trial).releases.state).toEqual(trial.releases.state);
+  });
+
   it("keeps a release for a while after it was live, for those who still read it", async () => {
     const trial = new SiteTrial(emptyDisk(), { graceMs: 5_000 });
     for (const version of [1, 2, 3]) await trial.publish(version, version * 2 - 1, version - 1);
@@ -144,6 +165,9 @@ describe("a site on a node", () => {
     await trial.clock.advance(5_000);
     await trial.publish(4, 7, 3);
     expect(trial.disk.list(`${site}/releases`)).toEqual([".spare", "0000000005", "0000000007"]);
+    const again = restarted(trial, { graceMs: 5_000 });
+    await again.publish(3, 9, 4);
+    expect(again.disk.list(`${site}/releases`)).toEqual(["0000000005", "0000000007", "0000000009"]);
   });
 });
 

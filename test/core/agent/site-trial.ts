@@ -5,7 +5,7 @@ import { Releases } from "../../../core/agent/release.ts";
 import type { OpenContent } from "../../../core/agent/build-release.ts";
 import { compareTrees } from "../../../core/content/compare.ts";
 import { hexHashOf } from "../../../core/content/hash.ts";
-import { emptyTree, treeHash } from "../../../core/content/manifest.ts";
+import { treeHash } from "../../../core/content/manifest.ts";
 import type { Manifest } from "../../../core/content/manifest.ts";
 import type { SiteState } from "../../../core/protocol/messages.ts";
 import { comparePaths, fileTree } from "../../../sdk/index.ts";
@@ -67,7 +67,8 @@ export function hashOfVersion(version: number): string {
   return treeHash(manifestOf(treeOf(version)));
 }
 
-function assignment(
+/** An assignment without data. */
+export function assignment(
   header: Partial<Header> & Pick<Header, "type" | "serial" | "version" | "result">,
   commands: readonly Command[],
 ): Assignment {
@@ -89,7 +90,11 @@ function assignment(
 
 /** An update from one version to another; from nothing if `from` is 0. */
 export function updateTo(version: number, serial: number, from: number): Assignment {
-  const [base, target] = [manifestOf(treeOf(from)), manifestOf(treeOf(version))];
+  return update(manifestOf(treeOf(from)), manifestOf(treeOf(version)), version, serial);
+}
+
+/** An update from one manifest to another. */
+export function update(base: Manifest, target: Manifest, version: number, serial: number): Assignment {
   const changes = compareTrees(base, target);
   const { files, copies } = planBringing(base, changes);
   const commands = planCommands(
@@ -97,8 +102,7 @@ export function updateTo(version: number, serial: number, from: number): Assignm
     copies,
     files.map((entry) => ({ entry, part: 0 })),
   );
-  const baseHash = from === 0 ? emptyTree : treeHash(base);
-  return assignment({ type: "update", serial, version, base: baseHash, result: treeHash(target) }, commands);
+  return assignment({ type: "update", serial, version, base: treeHash(base), result: treeHash(target) }, commands);
 }
 
 /** An order that makes a version live; version 0 takes the site away. */

@@ -1,0 +1,95 @@
+import { failure } from "distributary/sdk";
+import type { AssignmentNotice, FromControl } from "../protocol/messages.ts";
+
+const longestText = 4_096;
+/** Control puts a buffer of at most 256 KiB into a notice; base64 makes it a third longer. */
+const longestSealed = 512 * 1024;
+const mostSections = 100_000;
+const mostTransports = 100;
+
+/**
+ * Reads a line of control's stream; undefined if it is of a type that this agent does not know, as a newer control may
+ * say. Throws DIST_ERR_TRANSFER_BROKEN for what control never says.
+ */
+export function readOrder(line: string): FromControl | undefined {
+  const order = new Fields(parse(line));
+  const type = order.text("type");
+  switch (type) {
+    case "welcome":
+      return { type, node: order.text("node"), control: order.text("control") };
+    case "ask": {
+      const [diskBytes, entryCount] = [order.count("diskBytes"), order.count("entryCount")];
+      return { type, job: order.text("job"), site: order.text("site"), diskBytes, entryCount };
+    }
+    case "prepare":
+      return { type, job: order.text("job"), sections: order.list("sections", mostSections).map(readNotice) };
+    case "switch":
+      return { type, job: order.text("job"), assignment: readNotice(order.take("assignment")) };
+    case "forget":
+      return { type, job: order.text("job"), site: order.text("site"), serial: order.count("serial") };
+    case "ping":
+      return { type };
+    default:
+      return undefined;
+  }
+}
+
+function readNotice(value: unknown): AssignmentNotice {
+  const notice = new Fields(value);
+  return {
+    id: notice.text("id"),
+    site: notice.text("site"),
+    serial: notice.count("serial"),
+    sizeBytes: notice.count("sizeBytes"),
+    ...(notice.take("sealed") === undefined ? {} : { sealed: notice.text("sealed", longestSealed) }),
+    transports: notice.list("transports", mostTransports).map((name) => new Fields({ name }).text("name")),
+  };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw refused("a line is no JSON", cause);
+  }
+}
+
+/** An object of which some properties are asked for; others may be there. */
+class Fields {
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  constructor(value: unknown) {
+    if (typeof value !== "object" || value === null) throw refused("something is no object");
+    this.#fields = value as Record<string, unknown>;
+  }
+
+  take(key: string): unknown {
+    return Object.hasOwn(this.#fields, key) ? this.#fields[key] : undefined;
+  }
+
+  text(key: string, most = longestText): string {
+    const text = this.take(key);
+    if (typeof text !== "string" || text.length > most) throw refused(`'${key}' is no text, or too long`);
+    return text;
+  }
+
+  count(key: string): number {
+    const count = this.take(key);
+    if (!Number.isSafeInteger(count) || (count as number) < 0) throw refused(`'${key}' is no count`);
+    return count as number;
+  }
+
+  list(key: string, most: number): readonly unknown[] {
+    const list = this.take(key);
+    if (!Array.isArray(list) || list.length > most) throw refused(`'${key}' is no list, or too long`);
+    return list;
+  }
+}
+
+function refused(problem: string, cause?: unknown) {
+  return failure(
+    "DIST_ERR_TRANSFER_BROKEN",
+    { peer: "control", problem: `it says what is no order: ${problem}` },
+    { cause },
+  );
+}
