@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../config/load.ts";
 import type { Client } from "../../core/cli/client.ts";
@@ -8,6 +8,8 @@ import { Fleet } from "../../core/cli/demo/fleet.ts";
 import { followJob } from "../../core/cli/follow-job.ts";
 import { processTerminal } from "../../core/cli/terminal/terminal.ts";
 import type { Job } from "../../core/control/jobs/job.ts";
+import { format, machine, median, table, timed } from "./measuring.ts";
+import { makeSmallFiles } from "./small-files.ts";
 
 /*
  * One changed file of a site of 10,000, live on nine nodes of this host: `publish`, from the request to the last node's
@@ -16,20 +18,16 @@ import type { Job } from "../../core/control/jobs/job.ts";
  *   node test/bench/small-change.ts [files] [nodes] [rounds]
  */
 
-const [files = 10_000, nodeCount = 9, rounds = 7] = process.argv.slice(2).map(Number);
+const [files = 10_000, nodeCount = 9, rounds = 15] = process.argv.slice(2).map(Number);
+/** Until a release is old enough to be made into the next one. */
+const coldRounds = 5;
+/** Linux counts hundredths of a second. */
+const tickMs = 10;
 const silent = { ...processTerminal(), write() {}, writeError() {}, isInteractive: false, columns: 80, rows: 24 };
 
 const directory = mkdtempSync(join(tmpdir(), "distributary-bench-"));
 const staging = join(directory, "staging");
 const names = Array.from({ length: nodeCount }, (_, index) => `n${index + 1}`);
-
-function makeSite(): void {
-  for (let index = 0; index < files; index += 1) {
-    const folder = join(staging, `d${Math.floor(index / 100)}`);
-    if (index % 100 === 0) mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `f${index}.html`), `<p>${index}</p>\n`.repeat(1 + (index % 200)));
-  }
-}
 
 function change(round: number): void {
   writeFileSync(join(staging, "d7", "f700.html"), `<h1>round ${round}</h1>\n`.repeat(50));
@@ -46,6 +44,15 @@ async function publish(client: Client, signal: AbortSignal): Promise<Job> {
   return job;
 }
 
+/** User and system time of all agents so far; control's process is the first. */
+function agentsCpuMs(fleet: Fleet): number {
+  const ticks = fleet
+    .processIds()
+    .slice(1)
+    .map((pid) => readFileSync(`/proc/${pid}/stat`, "utf8").split(" "));
+  return ticks.reduce((sum, fields) => sum + (Number(fields[13]) + Number(fields[14])) * tickMs, 0);
+}
+
 function rsyncAll(): void {
   for (const name of names) {
     const target = join(directory, "rsync", name);
@@ -54,18 +61,8 @@ function rsyncAll(): void {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-async function timed(work: () => unknown): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
-
 try {
-  makeSite();
+  makeSmallFiles(staging, files);
   const { signal } = new AbortController();
   await using fleet = new Fleet(directory, staging, names, false);
   const client = await fleet.startControl(signal);
@@ -75,25 +72,33 @@ try {
   const first = await timed(() => publish(client, signal));
   const firstRsync = await timed(rsyncAll);
   const [ours, theirs, skews]: [number[], number[], number[]] = [[], [], []];
-  for (let round = 1; round <= rounds; round += 1) {
+  let cpuMs = 0;
+  for (let round = 0; round < coldRounds + rounds; round += 1) {
+    if (round === coldRounds) cpuMs = -agentsCpuMs(fleet);
     change(round);
     ours.push(await timed(async () => skews.push((await publish(client, signal)).stats.switchSkewMs ?? 0)));
     theirs.push(await timed(rsyncAll));
   }
-  const ms = (value: number) => value.toFixed(0);
+  cpuMs += agentsCpuMs(fleet);
+  const row = (title: string, publish: number, rsync: number) => {
+    return [title, format(publish), format(rsync), format(publish / rsync, 2)];
+  };
+  const warm = (values: readonly number[]) => values.slice(coldRounds);
+  const cold = (values: readonly number[]) => median(values.slice(0, coldRounds));
+  console.log(`${machine("rsync")}, ${files} files, ${nodeCount} nodes, ${rounds} rounds\n`);
   console.log(
-    `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ` +
-      `${files} files, ${nodeCount} nodes, ${rounds} rounds\n`,
-  );
-  console.log("| | publish | nine rsyncs | publish ÷ rsync |\n| --- | --: | --: | --: |");
-  console.log(`| first, everything, ms | ${ms(first)} | ${ms(firstRsync)} | ${(first / firstRsync).toFixed(2)} |`);
-  console.log(
-    `| one changed file, median ms | ${ms(median(ours))} | ${ms(median(theirs))} | ` +
-      `${(median(ours) / median(theirs)).toFixed(2)} |`,
-  );
-  console.log(
-    `| first to last node switched, median and worst ms | ` +
-      `${median(skews).toFixed(1)}, ${Math.max(...skews).toFixed(1)} | not at once | |`,
+    table(
+      ["ms", "publish", `${nodeCount} × rsync`, "publish ÷ rsync"],
+      [
+        row("first, everything", first, firstRsync),
+        row(`one changed file, the first ${coldRounds} times, median`, cold(ours), cold(theirs)),
+        row("one changed file from then on, median", median(warm(ours)), median(warm(theirs))),
+        row("one changed file from then on, worst", Math.max(...warm(ours)), Math.max(...warm(theirs))),
+        ["of it CPU of one agent, mean", format(cpuMs / rounds / nodeCount), "", ""],
+        ["first to last node switched, median", format(median(skews), 1), "not at once", ""],
+        ["first to last node switched, worst", format(Math.max(...skews), 1), "not at once", ""],
+      ],
+    ),
   );
 } finally {
   rmSync(directory, { recursive: true, force: true });
