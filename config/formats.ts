@@ -1,3 +1,4 @@
+import { isGlob } from "./glob.ts";
 import { parseBytes, parseDuration } from "./units.ts";
 
 /** A host and a port; the host is empty for all interfaces. */
@@ -38,6 +39,11 @@ export const formats = {
   address: {
     wanted: "an address like 127.0.0.1:7400, example.org:7400 or :7400",
     accepts: (text) => succeeds(() => parseAddress(text)),
+  },
+  glob: {
+    wanted:
+      "a pattern like `docs/**` of `*`, `**`, `?`, `[a-z]` and up to 100 `{a,b}`, and `\\` before `(`, `)` and `!`",
+    accepts: isGlob,
   },
   path: { wanted: "a path", accepts: (text) => text !== "" && text.length <= 4096 && !text.includes("\0") },
 } as const satisfies Record<string, Format>;

@@ -103,6 +103,8 @@ export const groupSchema = {
   },
 } as const satisfies ObjectSchema;
 
+const glob = { type: "string", format: "glob", minLength: 1, maxLength: 1024 } as const;
+
 export const siteSchema = {
   type: "object",
   required: ["staging", "group"],
@@ -112,13 +114,13 @@ export const siteSchema = {
     group: { type: "string", description: "The group that serves it." },
     include: {
       type: "array",
-      items: { type: "string", minLength: 1, maxLength: 1024, description: "A pattern like `docs/**`." },
+      items: { ...glob, description: "A pattern like `docs/**`." },
       default: [],
       description: "What belongs to the site. Empty: everything.",
     },
     exclude: {
       type: "array",
-      items: { type: "string", minLength: 1, maxLength: 1024, description: "A pattern like `**/*.tmp`." },
+      items: { ...glob, description: "A pattern like `**/*.tmp`." },
       default: [],
       description: "What does not, even if it is included.",
     },

@@ -13,7 +13,7 @@ const keywords = {
   object: ["properties", "required", "additionalProperties"],
 } as const;
 
-const formatNames = ["secret", "path", "duration", "bytes", "name", "address"];
+const formatNames = ["secret", "path", "duration", "bytes", "name", "address", "glob"];
 
 /**
  * The same schema in the words of JSON Schema, with closed objects. `secret` is what refers to a secret.

@@ -11,12 +11,15 @@ const bytesPer = {
   TB: 1e12,
 } as const;
 
+/** A moment so far ahead is still a whole number without loss. */
+const longestMs = 2 ** 52;
+
 /** Milliseconds of a duration like `250ms`, `30s`, `5m`, `12h`, `7d` or `1h30m`. Throws RangeError otherwise. */
 export function parseDuration(text: string): number {
   const parts = [...text.matchAll(/(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)/g)];
   if (text === "" || parts.map(([part]) => part).join("") !== text) throw new RangeError(`'${text}' is no duration`);
   const ms = parts.reduce((sum, [, count, unit]) => sum + Number(count) * msPer[unit as keyof typeof msPer], 0);
-  if (ms > Number.MAX_SAFE_INTEGER) throw new RangeError(`'${text}' is too long`);
+  if (ms > longestMs) throw new RangeError(`'${text}' is too long`);
   return Math.round(ms);
 }
 

@@ -17,9 +17,9 @@ export interface StringSchema extends Described {
   readonly enum?: readonly string[];
   /**
    * `secret` is never shown; `path` is relative to the file it is written in; `duration` is like `30s`, `5m`, `12h`;
-   * `bytes` like `64 KiB`.
+   * `bytes` like `64 KiB`; `glob` a pattern of paths like `docs/**`.
    */
-  readonly format?: "secret" | "path" | "duration" | "bytes" | "name" | "address";
+  readonly format?: "secret" | "path" | "duration" | "bytes" | "name" | "address" | "glob";
   readonly pattern?: string;
   readonly minLength?: number;
   readonly maxLength?: number;

@@ -10,7 +10,10 @@ export interface PieceStore {
   has(index: number): boolean;
   /** The bytes of a piece that `has`; checked against its hash again. */
   read(index: number): Uint8Array;
-  /** Stores a piece; twice does nothing. Throws DIST_ERR_TRANSFER_PIECE if its hash is not the signed one. */
+  /**
+   * Stores a piece; twice does nothing. Throws DIST_ERR_TRANSFER_PIECE if its hash is not the signed one. Whoever calls
+   * may use `bytes` for the next.
+   */
   write(index: number, bytes: Uint8Array): void;
 }
 

@@ -75,7 +75,12 @@ export class Client {
       ...(signal === undefined ? {} : { signal }),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
-    return (await response.json()) as Value;
+    try {
+      return (await response.json()) as Value;
+    } catch (error) {
+      // Somebody else answers there.
+      throw signal?.aborted === true ? error : this.#unreachable(error);
+    }
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
@@ -124,20 +129,18 @@ async function* eventsIn(response: Response): AsyncIterable<ControlEvent> {
 }
 
 async function refusalIn(response: Response): Promise<DistributaryError> {
-  const body = (await response.json().catch(() => ({}))) as {
-    code?: string;
-    message?: string;
-    hint?: string;
-    request?: string;
-    retryable?: boolean;
-  };
-  const message = body.request === undefined ? body.message : `${body.message ?? ""} (request ${body.request})`;
+  const given: unknown = await response.json().catch(() => undefined);
+  const body = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {};
+  const text = (name: string) => (typeof body[name] === "string" ? body[name] : undefined);
+  const request = text("request") === undefined ? "" : ` (request ${text("request")})`;
+  const hint = text("hint");
   const traits = {
     status: response.status,
-    retryable: body.retryable === true,
-    ...(body.hint === undefined ? {} : { hint: body.hint }),
+    retryable: body["retryable"] === true,
+    ...(hint === undefined ? {} : { hint }),
   };
-  return new DistributaryError(body.code ?? "DIST_ERR_UNEXPECTED", message ?? `status ${response.status}`, traits);
+  const message = `${text("message") ?? `status ${response.status}`}${request}`;
+  return new DistributaryError(text("code") ?? "DIST_ERR_UNEXPECTED", message, traits);
 }
 
 function dataIn(config = process.env["DISTRIBUTARY_CONFIG"] ?? "distributary.yaml"): string {

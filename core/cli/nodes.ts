@@ -1,4 +1,4 @@
-import { formatBytes } from "../../config/units.ts";
+import { formatBytes, formatDuration } from "../../config/units.ts";
 import type { SiteState } from "../protocol/messages.ts";
 import { Client, controlOptions } from "./client.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
@@ -9,6 +9,8 @@ interface NodeRow {
   readonly id: string;
   readonly name: string;
   readonly connected: boolean;
+  /** How long nothing was heard of it. */
+  readonly silentMs: number;
   readonly platform?: string;
   readonly location?: string;
   readonly freeDiskBytes?: number;
@@ -58,13 +60,13 @@ const titles = [
   { title: "id" },
 ] as const;
 
-function rowOf({ id, name, connected, platform, location, freeDiskBytes, sites }: NodeRow) {
+function rowOf({ id, name, connected, silentMs, platform, location, freeDiskBytes, sites }: NodeRow) {
   const live = sites.map(
     ({ site, live, damage }) => `${site}: ${live?.version ?? "nothing"}${damage === undefined ? "" : " (damaged)"}`,
   );
   return [
     name,
-    connected ? "yes" : "no",
+    connected ? "yes" : `no, for ${formatDuration(silentMs)}`,
     live.join(", "),
     freeDiskBytes === undefined ? undefined : formatBytes(freeDiskBytes),
     location,

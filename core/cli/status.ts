@@ -1,3 +1,4 @@
+import { formatDuration } from "../../config/units.ts";
 import type { Status } from "../control/status.ts";
 import { Client, controlOptions } from "./client.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
@@ -20,6 +21,8 @@ export const status = defineCommand({
         `agents at port ${found.linkPort}`,
     );
     print(`${found.nodes.connected} of ${found.nodes.enrolled} nodes are connected`);
+    for (const { name, silentMs } of found.nodes.silent)
+      print(`${name} was not heard of for ${formatDuration(silentMs)} and may serve something old`);
     const titles = [
       { title: "site" },
       { title: "group" },

@@ -20,6 +20,8 @@ export function includesRole(role: AccountRole, least: AccountRole): boolean {
 
 /** Accounts and their API tokens, of which only hashes are kept. */
 export class Accounts {
+  /** Rises with every change, so that what lasts long can be looked at again. */
+  changes = 0;
   readonly #db: Kysely<Schema>;
 
   constructor(db: Kysely<Schema>) {
@@ -34,11 +36,13 @@ export class Accounts {
       .values(row)
       .onConflict((conflict) => conflict.column("name").doUpdateSet({ role }))
       .execute();
+    this.changes += 1;
   }
 
   /** Removes an account with its tokens; throws DIST_ERR_ACCOUNT_UNKNOWN. */
   async remove(name: string): Promise<void> {
     const removed = await this.#db.deleteFrom("account").where("name", "=", name).returning("name").executeTakeFirst();
+    this.changes += 1;
     if (removed === undefined) throw failure("DIST_ERR_ACCOUNT_UNKNOWN", { account: name });
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
+import type { Ledger, LedgerRecord } from "./store/ledger.ts";
 import type { Schema } from "./store/schema.ts";
 
 export interface AuditEntry {
@@ -11,13 +12,18 @@ export interface AuditEntry {
   readonly detail: unknown;
 }
 
-/** Who did what: written before it is done, in a chain in which every hash covers the entry before. */
+/**
+ * Who did what: written before it is done, in a chain in which every hash covers the entry before. The hashes stand in a
+ * file beside the database too, which shows if the newest entries were cut off, or an older database was put in place.
+ */
 export class Audit {
   readonly #db: Kysely<Schema>;
+  readonly #witness: Ledger;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(db: Kysely<Schema>) {
+  constructor(db: Kysely<Schema>, witness: Ledger) {
     this.#db = db;
+    this.#witness = witness;
   }
 
   /** Durable when it resolves. */
@@ -28,7 +34,12 @@ export class Audit {
   }
 
   async #write(who: string, action: string, object: string, detail_json: string): Promise<void> {
-    await this.#db.transaction().execute(async (transaction) => {
+    // What is in the database alone, because of a crash between the two, is nothing to worry about.
+    await this.#witness.append(await this.#add(who, action, object, detail_json));
+  }
+
+  #add(who: string, action: string, object: string, detail_json: string): Promise<{ number: number; hash: string }> {
+    return this.#db.transaction().execute(async (transaction) => {
       const before = await transaction
         .selectFrom("audit")
         .select(["number", "hash"])
@@ -41,6 +52,7 @@ export class Audit {
         .insertInto("audit")
         .values({ ...entry, hash })
         .execute();
+      return { number: entry.number, hash };
     });
   }
 
@@ -53,22 +65,45 @@ export class Audit {
       who,
       action,
       object,
-      detail: JSON.parse(detail_json) as unknown,
+      detail: readDetail(detail_json),
     }));
   }
 
   /**
-   * The number of the first entry that was changed, or whose predecessor is missing; undefined if the chain is whole.
+   * The number of the first entry that was changed, or is missing, or whose predecessor is; undefined if all are there.
    */
   async verify(): Promise<number | undefined> {
+    // Read first: what is added meanwhile is in the database by then.
+    const noted = [...this.#witness.read()];
+    const rows = await this.#db.selectFrom("audit").selectAll().orderBy("number").execute();
     let before = { number: 0, hash: "" };
-    for (const row of await this.#db.selectFrom("audit").selectAll().orderBy("number").execute()) {
+    for (const row of rows) {
       const { hash, ...entry } = row;
       if (row.number !== before.number + 1 || hash !== hashOf(entry, before.hash)) return row.number;
       before = { number: row.number, hash };
     }
-    return undefined;
+    return firstLost(noted, new Map(rows.map(({ number, hash }) => [number, hash])));
   }
+}
+
+/** As it stands there if somebody changed it, which `verify` tells. */
+function readDetail(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+/** The first entry that was written once and is not there, or no longer the one that was written first. */
+function firstLost(noted: readonly LedgerRecord[], there: ReadonlyMap<number, string>): number | undefined {
+  let last = 0;
+  for (const record of noted) {
+    const number = Number(record["number"]);
+    if (number <= last || there.get(number) !== record["hash"]) return number;
+    last = number;
+  }
+  return undefined;
 }
 
 function hashOf(entry: Omit<Schema["audit"], "hash">, before: string): string {

@@ -47,7 +47,11 @@ export async function openAuthority(directory: string, disk: Disk = realDisk): P
   const path = join(directory, "authority.pem");
   makeDirectories(disk, directory);
   const stored = read(path, disk) ?? (await create(path, disk));
-  return authorityOf(parse(path, stored));
+  try {
+    return await authorityOf(parse(stored));
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
 }
 
 interface Keys {
@@ -96,22 +100,18 @@ async function create(path: string, disk: Disk): Promise<string> {
   return text;
 }
 
-function parse(path: string, text: string): Keys {
-  try {
-    const blocks = text.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? [];
-    const [authorityPem = "", certificatePem = "", signingPem = "", ...more] = blocks;
-    if (more.length > 0) throw new Error("it holds more than three blocks");
-    const authorityKey = createPrivateKey(authorityPem);
-    const certificate = new X509Certificate(certificatePem);
-    const signingKey = createPrivateKey(signingPem);
-    if (!certificate.checkPrivateKey(authorityKey)) throw new Error("its certificate is not of its key");
-    const isAuthority = certificate.ca && certificate.verify(certificate.publicKey);
-    if (!isAuthority) throw new Error("its certificate is no authority's");
-    if (signingKey.asymmetricKeyType !== "ed25519") throw new Error("its signing key is not Ed25519");
-    return { authorityKey, certificate, signingKey };
-  } catch (cause) {
-    throw damaged(path, cause);
-  }
+function parse(text: string): Keys {
+  const blocks = text.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? [];
+  const [authorityPem = "", certificatePem = "", signingPem = "", ...more] = blocks;
+  if (more.length > 0) throw new Error("it holds more than three blocks");
+  const authorityKey = createPrivateKey(authorityPem);
+  const certificate = new X509Certificate(certificatePem);
+  const signingKey = createPrivateKey(signingPem);
+  if (!certificate.checkPrivateKey(authorityKey)) throw new Error("its certificate is not of its key");
+  const isAuthority = certificate.ca && certificate.verify(certificate.publicKey);
+  if (!isAuthority) throw new Error("its certificate is no authority's");
+  if (signingKey.asymmetricKeyType !== "ed25519") throw new Error("its signing key is not Ed25519");
+  return { authorityKey, certificate, signingKey };
 }
 
 async function authorityOf({ authorityKey, certificate, signingKey }: Keys): Promise<Authority> {

@@ -26,6 +26,8 @@ import { Planner } from "./jobs/planner.ts";
 import { serveNodes } from "./node-routes.ts";
 import { NodeHub } from "./node-hub.ts";
 import { SerialLedger } from "./serial-ledger.ts";
+import { Ledger } from "./store/ledger.ts";
+import { watchForSilence } from "./silent-nodes.ts";
 import { openStore } from "./store/open-store.ts";
 import type { Store } from "./store/open-store.ts";
 import type { Schema } from "./store/schema.ts";
@@ -117,7 +119,7 @@ export class Control implements AsyncDisposable {
     resources.defer(() => clearInterval(care));
     const authority = await openAuthority(join(directory, "authority"));
     const ledger = resources.use(new SerialLedger(io.disk, join(directory, "serials")));
-    const audit = new Audit(store.db);
+    const audit = new Audit(store.db, resources.use(new Ledger(join(directory, "audit"), io.disk)));
     const enrolment = new Enrolment(store.db, authority, audit);
     await enrolment.load();
     const link = await createLink(await authority.controlIdentity(), {
@@ -151,6 +153,8 @@ export class Control implements AsyncDisposable {
     this.#transports = this.#serveTransports(this.#kernel);
     resources.defer(() => this.#transports.dispose());
     resources.defer(() => hub.close());
+    const watch = setInterval(() => void watchForSilence(this.db, hub, log), careMs);
+    resources.defer(() => clearInterval(watch));
     resources.defer(() => {
       this.#stopping.abort(new Error("control stops"));
       return this.jobs.stop();
@@ -254,7 +258,7 @@ export class Control implements AsyncDisposable {
   }
 }
 
-/** How often the embedded database is dumped, and tidied as a server does by itself. */
+/** How often the embedded database is dumped, and tidied as a server does by itself; and silent nodes looked for. */
 const careMs = 60 * 60 * 1000;
 
 async function careFor(store: Store, log: Log): Promise<void> {

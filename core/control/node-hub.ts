@@ -1,6 +1,8 @@
 import type { Kysely } from "kysely";
+import { failure } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 import type { FromControl, FromNode, SiteState } from "../protocol/messages.ts";
+import { ClonedNodes } from "./cloned-nodes.ts";
 import type { Events } from "./events.ts";
 import type { Schema } from "./store/schema.ts";
 
@@ -33,6 +35,7 @@ export class NodeHub {
   readonly #log: Log;
   readonly #connections = new Map<string, Connection>();
   readonly #watchers = new Set<NodeWatcher>();
+  readonly #cloned = new ClonedNodes();
 
   constructor(db: Kysely<Schema>, events: Events, log: Log) {
     this.#db = db;
@@ -73,6 +76,9 @@ export class NodeHub {
     this.#connections.delete(node);
     if (connection.bootId === undefined) return;
     this.#log.info({ node }, "node disconnected");
+    this.noteSeen([node]).catch((error: unknown) => {
+      this.#log.warn({ node, error: (error as Error).message }, "when it was seen last could not be noted");
+    });
     this.#events.emit({ type: "node", node, name: node, connected: false });
     for (const watcher of this.#watchers) watcher.disconnected(node);
   }
@@ -91,6 +97,10 @@ export class NodeHub {
   async #greet(node: string, hello: Hello, now: number): Promise<void> {
     const { type: _, sites, bootId, ...facts } = hello;
     const connection = this.#connections.get(node);
+    if (this.#cloned.areTwo(node, bootId)) {
+      this.#log.error({ node, name: hello.name }, "two agents have one identity, and are both left out");
+      throw failure("DIST_ERR_AUTH_TWICE", { name: hello.name });
+    }
     const stored = { facts_json: JSON.stringify(facts), seen_at: now };
     await this.#db.transaction().execute(async (transaction) => {
       await transaction.updateTable("node").set(stored).where("id", "=", node).execute();
@@ -103,6 +113,12 @@ export class NodeHub {
     this.#log.info({ node, name: hello.name }, "node connected");
     this.#events.emit({ type: "node", node, name: hello.name, connected: true });
     for (const watcher of this.#watchers) watcher.connected(node);
+  }
+
+  /** Writes down that these nodes, or all that are connected, are there at this moment. */
+  async noteSeen(nodes: readonly string[] = this.connectedNodes()): Promise<void> {
+    if (nodes.length === 0) return;
+    await this.#db.updateTable("node").set({ seen_at: Date.now() }).where("id", "in", nodes).execute();
   }
 
   /** What nodes last said they have of a site; a node that never said anything is not in it. */
@@ -121,8 +137,11 @@ export class NodeHub {
   }
 
   /** Ends every stream. */
-  close(): void {
-    for (const { stream } of this.#connections.values()) stream.close();
+  async close(): Promise<void> {
+    const streams = [...this.#connections.values()].map(({ stream }) => stream);
+    await this.noteSeen().catch(() => undefined);
+    this.#connections.clear();
+    for (const stream of streams) stream.close();
   }
 }
 

@@ -5,7 +5,7 @@ import type { FromNode } from "../protocol/messages.ts";
 import { receiveBytes } from "../runtime/link-limits.ts";
 
 const text = { type: "string", maxLength: 4_096, pattern: "^[^\\u0000]*$", description: "Any text." } as const;
-const number = { type: "integer", minimum: 0, description: "A count." } as const;
+const number = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "A count." } as const;
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$", description: "A hash." } as const;
 const release = {
   type: "object",

@@ -13,7 +13,7 @@ export class SerialLedger implements AsyncDisposable {
   constructor(disk: Disk, path: string) {
     this.#ledger = new Ledger(path, disk);
     for (const { site, serial } of this.#ledger.read()) {
-      if (typeof site === "string" && typeof serial === "number") this.#note(site, serial);
+      if (typeof site === "string" && Number.isSafeInteger(serial)) this.#note(site, serial as number);
     }
   }
 

@@ -1,5 +1,7 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Control } from "./control.ts";
+import { findSilentNodes } from "./silent-nodes.ts";
+import type { SilentNode } from "./silent-nodes.ts";
 
 /** How control and its sites are, and how many nodes have what is live. */
 export interface Status {
@@ -7,7 +9,12 @@ export interface Status {
   readonly directory: string;
   readonly database: string;
   readonly linkPort: number;
-  readonly nodes: { readonly enrolled: number; readonly connected: number };
+  readonly nodes: {
+    readonly enrolled: number;
+    readonly connected: number;
+    /** Those not heard of for a day. */
+    readonly silent: readonly SilentNode[];
+  };
   readonly sites: readonly SiteStatus[];
 }
 
@@ -36,6 +43,7 @@ export async function readStatus(control: Control): Promise<Status> {
     const { group, staging } = site;
     sites.push({ site: name, group, staging, liveVersion, backupVersion, lastVersion, nodes: members.length, current });
   }
-  const nodes = { enrolled: enrolled.length, connected: hub.connectedNodes().length };
+  const silent = await findSilentNodes(db, hub, Date.now());
+  const nodes = { enrolled: enrolled.length, connected: hub.connectedNodes().length, silent };
   return { version: packageJson.version, directory, database, linkPort, nodes, sites };
 }

@@ -16,24 +16,29 @@ export interface CallOptions {
   denied?(peerId: string): boolean;
   /** How long a peer may take until its answer begins; 30 s if absent. */
   readonly answerTimeoutMs?: number;
+  /** In place of `linkLimits.patienceMs`. */
+  readonly patienceMs?: number;
 }
 
 /** Calls peers: TLS 1.3 with both certificates of one authority, connections kept, no redirects. */
 export class LinkClient {
-  #agent: Agent;
+  /** One for each peer: what was checked for one is not used for another at the same address. */
+  readonly #agents = new Map<string, Agent>();
+  #credentials: Credentials;
   readonly #options: CallOptions;
   readonly #closing = new AbortController();
 
   constructor(credentials: Credentials, options: CallOptions = {}) {
-    this.#agent = agentFor(credentials);
+    this.#credentials = credentials;
     this.#options = options;
   }
 
   /** Calls from now on prove themselves with these; calls under way end as they began. */
   use(credentials: Credentials): void {
-    const old = this.#agent;
-    this.#agent = agentFor(credentials);
-    for (const socket of Object.values(old.freeSockets).flat()) socket?.destroy();
+    this.#credentials = credentials;
+    for (const { freeSockets } of this.#agents.values())
+      for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+    this.#agents.clear();
   }
 
   /**
@@ -46,39 +51,37 @@ export class LinkClient {
     const closing = this.#closing.signal;
     const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
     signal.throwIfAborted();
-    const call = startRequest({ ...this.#callOptions(peer, path), method: options.method ?? "GET", signal });
-    call.end(options.body);
-    try {
-      const response = await this.#firstByte(call, peer);
-      if (response.statusCode === 401) throw refused(peer, await reasonIn(response));
-      return { status: response.statusCode ?? 0, headers: headersOf(response), body: bodyOf(response, peer, signal) };
-    } catch (error) {
-      call.destroy();
-      throw signal.aborted ? signal.reason : explain(error, peer);
+    for (let isAgain = false; ; isAgain = true) {
+      const call = startRequest({ ...this.#callOptions(peer, path), method: options.method ?? "GET", signal });
+      call.end(options.body);
+      try {
+        const response = await this.#firstByte(call, peer);
+        const body = this.#bodyOf(response, peer, signal, options.endless === true);
+        if (response.statusCode === 401) throw refused(peer, await reasonIn(body));
+        return { status: response.statusCode ?? 0, headers: headersOf(response), body };
+      } catch (error) {
+        call.destroy();
+        if (signal.aborted) throw signal.reason;
+        // The peer let go of a connection that was kept just when it was used again.
+        const isStale = call.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET";
+        if (isAgain || !isStale) throw explain(error, peer);
+      }
     }
   }
 
   /** Ends everything under way. */
   close(): void {
     this.#closing.abort(new Error("the link is closed"));
-    this.#agent.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
   }
 
-  #callOptions({ id, host, port }: Peer, path: string): RequestOptions & { peerId: string } {
-    return {
-      host,
-      port,
-      path,
-      peerId: id,
-      agent: this.#agent,
-      // Who it is stands in the certificate; its address is nobody's name.
-      servername: "",
-      checkServerIdentity: (_, { raw }) => {
-        const found = idIn(new X509Certificate(raw));
-        if (found === id) return undefined;
-        return refused({ id, host, port }, `the certificate there is that of '${found ?? "nobody"}'`);
-      },
-    };
+  #callOptions(peer: Peer, path: string): RequestOptions {
+    const { id, host, port } = peer;
+    const key = `${id} ${host}:${port}`;
+    const agent = this.#agents.get(key) ?? agentFor(this.#credentials, peer);
+    this.#agents.set(key, agent);
+    // Who it is stands in the certificate; its address is nobody's name.
+    return { host, port, path, agent, servername: "" };
   }
 
   #firstByte(call: ClientRequest, peer: Peer): Promise<IncomingMessage> {
@@ -94,17 +97,49 @@ export class LinkClient {
       call.on("error", reject);
     });
   }
-}
 
-/** Connections are kept for one peer: what was checked for one is not used for another at the same address. */
-class PeerAgent extends Agent {
-  override getName(options?: RequestOptions & { peerId?: string }): string {
-    return `${options?.peerId} ${options?.host}:${options?.port}`;
+  /**
+   * A body that lets go of its connection when it is left, even if it was never begun, and that ends when it comes too
+   * slowly. Only the time counts in which somebody waits for it.
+   */
+  #bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal, isEndless: boolean): AsyncIterable<Uint8Array> {
+    const { patienceMs = linkLimits.patienceMs } = this.#options;
+    const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
+    let [waitedMs, gotBytes, isSlow] = [0, 0, false];
+    const giveUp = () => {
+      isSlow = true;
+      response.destroy();
+    };
+    const iterator: AsyncIterator<Uint8Array> = {
+      async next() {
+        const begun = performance.now();
+        const timer = setTimeout(giveUp, patienceMs - waitedMs);
+        try {
+          const result = await chunks.next();
+          waitedMs += performance.now() - begun;
+          gotBytes += result.done === true ? 0 : result.value.length;
+          if (isEndless || gotBytes >= linkLimits.paceBytes) [waitedMs, gotBytes] = [0, 0];
+          return result;
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          const slow = `it sent ${gotBytes} bytes in ${patienceMs} ms, less than ${linkLimits.paceBytes}`;
+          throw broken(peer, isSlow ? slow : "the connection ended in the middle of the answer", error);
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+      async return() {
+        response.destroy();
+        return { done: true, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
   }
 }
 
-function agentFor({ authority, key, certificate }: Credentials): Agent {
-  return new PeerAgent({
+/** Node keeps connections only if what checks the peer is the agent's, not the request's. */
+function agentFor({ authority, key, certificate }: Credentials, peer: Peer): Agent {
+  return new Agent({
     keepAlive: true,
     keepAliveMsecs: 10_000,
     maxFreeSockets: 4,
@@ -113,36 +148,15 @@ function agentFor({ authority, key, certificate }: Credentials): Agent {
     minVersion: "TLSv1.3",
     ca: authority,
     ...(key === undefined || certificate === undefined ? {} : { key, cert: certificate + authority }),
+    checkServerIdentity: (_, { raw }) => {
+      const found = idIn(new X509Certificate(raw));
+      return found === peer.id ? undefined : refused(peer, `the certificate there is that of '${found ?? "nobody"}'`);
+    },
   });
 }
 
-/**
- * A body that lets go of its connection when it is left, even if it was never begun, and when nothing comes for too
- * long.
- */
-function bodyOf(response: IncomingMessage, peer: Peer, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
-  const iterator: AsyncIterator<Uint8Array> = {
-    async next() {
-      const timer = setTimeout(() => response.destroy(), linkLimits.stallMs);
-      try {
-        return await chunks.next();
-      } catch (error) {
-        throw signal.aborted ? signal.reason : broken(peer, "the connection ended in the middle of the answer", error);
-      } finally {
-        clearTimeout(timer);
-      }
-    },
-    async return() {
-      response.destroy();
-      return { done: true, value: undefined };
-    },
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
-}
-
-async function reasonIn(response: IncomingMessage): Promise<string> {
-  const reason = Buffer.from(await receiveBytes(response, 1024)).toString("utf8");
+async function reasonIn(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const reason = Buffer.from(await receiveBytes(body, 1024)).toString("utf8");
   return `it refuses this host: ${reason.replaceAll(/\p{C}/gu, " ").trim()}`;
 }
 

@@ -11,14 +11,19 @@ export const linkLimits = {
   strangers: 64,
   handshakeMs: 5_000,
   headersMs: 10_000,
-  /** From the first byte of a request to its last. */
-  requestMs: 60_000,
-  /** How long a peer may take none of an answer's bytes. */
-  stallMs: 60_000,
+  /** From the first byte of a request to its last, and for every `paceBytes` of an answer, sent or taken. */
+  patienceMs: 60_000,
+  /** With `patienceMs` the slowest that a peer may be: about 4 KiB a second. */
+  paceBytes: 256 * 1024,
   idleMs: 30_000,
   /** What is written ahead of a peer that reads, in bytes. */
   writeAheadBytes: 1024 * 1024,
 } as const;
+
+/** How long a peer may take for so much of an answer, if it may take `patienceMs` for `paceBytes`. */
+export function timeFor(sizeBytes: number, patienceMs: number = linkLimits.patienceMs): number {
+  return patienceMs * Math.max(1, sizeBytes / linkLimits.paceBytes);
+}
 
 /** The same bytes, until there are more than `limit`; then throws DIST_ERR_LINK_BODY. */
 export async function* limitBytes(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {

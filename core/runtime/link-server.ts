@@ -6,7 +6,7 @@ import { DistributaryError, failure, isFailure } from "../../sdk/index.ts";
 import type { HttpAnswer, HttpRequest, Log } from "../../sdk/index.ts";
 import { idIn } from "./identity.ts";
 import type { Identity } from "./identity.ts";
-import { limitBytes, linkLimits } from "./link-limits.ts";
+import { limitBytes, linkLimits, timeFor } from "./link-limits.ts";
 
 export interface ServeOptions {
   readonly host: string;
@@ -14,6 +14,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Whether a peer may no longer be talked to. */
   denied?(peerId: string): boolean;
+  /** In place of `linkLimits.patienceMs`. */
+  readonly patienceMs?: number;
   readonly log?: Log;
 }
 
@@ -37,6 +39,7 @@ export class LinkServer {
 
   constructor(identity: Identity, options: ServeOptions) {
     this.#options = options;
+    const { patienceMs = linkLimits.patienceMs } = options;
     this.#app = fastify({
       https: {
         ...contextOf(identity),
@@ -45,12 +48,12 @@ export class LinkServer {
         // Who has none may still enrol; everything else is refused before it is looked at.
         rejectUnauthorized: false,
         handshakeTimeout: linkLimits.handshakeMs,
-        headersTimeout: linkLimits.headersMs,
+        headersTimeout: Math.min(linkLimits.headersMs, patienceMs),
         connectionsCheckingInterval: 1_000,
         maxHeaderSize: linkLimits.headerBytes,
         highWaterMark: linkLimits.writeAheadBytes,
       },
-      requestTimeout: linkLimits.requestMs,
+      requestTimeout: patienceMs,
       keepAliveTimeout: linkLimits.idleMs,
       forceCloseConnections: true,
     });
@@ -140,7 +143,7 @@ export class LinkServer {
     const body = limitBytes(raw, linkLimits.bodyBytes);
     try {
       const given = await answer({ method: raw.method ?? "GET", path, peerId: peerId ?? "", body, signal });
-      await send(given, response, signal, isDenied);
+      await this.#send(given, response, signal, isDenied);
     } catch (error) {
       if (signal.aborted || response.headersSent) response.destroy();
       else end(response, ...this.#statusFor(error, path));
@@ -148,7 +151,37 @@ export class LinkServer {
       if (!isKnown) this.#options.log?.error({ err: error, path, peerId }, "a request failed");
     }
     // The rest of a body that nobody read is not waited for.
-    if (!raw.complete) response.once("finish", () => socket.destroySoon());
+    if (raw.complete) return;
+    if (response.writableFinished) socket.destroySoon();
+    else response.once("finish", () => socket.destroySoon());
+  }
+
+  /** Writes an answer as fast as the peer takes it, every chunk at once. A body that breaks off breaks the connection. */
+  async #send(
+    { status, headers = {}, body }: HttpAnswer,
+    response: ServerResponse,
+    signal: AbortSignal,
+    isDenied: () => boolean,
+  ): Promise<void> {
+    const { patienceMs } = this.#options;
+    const wholeBytes = Array.isArray(body) ? body.reduce((sum: number, { length }) => sum + length, 0) : undefined;
+    response.statusCode = status;
+    if (wholeBytes !== undefined) response.setHeader("content-length", wholeBytes);
+    for (const [name, text] of Object.entries(headers)) response.setHeader(name, text);
+    // The peer may wait long for a first event, but should know at once that there will be some.
+    if (wholeBytes === undefined) response.flushHeaders();
+    const promised = response.getHeader("content-length");
+    const most = promised === undefined ? Infinity : Number(promised);
+    let written = 0;
+    for await (const slice of inSlices(endingWith(body, signal))) {
+      written += slice.length;
+      if (signal.aborted || isDenied() || written > most) break;
+      if (!response.write(slice)) await taken(response, "drain", signal, patienceMs);
+    }
+    const isWhole = promised === undefined || most === written;
+    if (signal.aborted || isDenied() || !isWhole) return void response.destroy();
+    response.end();
+    if (!response.writableFinished) await taken(response, "finish", signal, patienceMs);
   }
 
   #peerAt(socket: TLSSocket): string | undefined {
@@ -192,32 +225,6 @@ function end(response: ServerResponse, status: number, text: string): void {
   response.end(`${text}\n`);
 }
 
-/** Writes an answer as fast as the peer takes it, every chunk at once. A body that breaks off breaks the connection. */
-async function send(
-  { status, headers = {}, body }: HttpAnswer,
-  response: ServerResponse,
-  signal: AbortSignal,
-  isDenied: () => boolean,
-): Promise<void> {
-  const wholeBytes = Array.isArray(body) ? body.reduce((sum: number, { length }) => sum + length, 0) : undefined;
-  response.statusCode = status;
-  if (wholeBytes !== undefined) response.setHeader("content-length", wholeBytes);
-  for (const [name, text] of Object.entries(headers)) response.setHeader(name, text);
-  // The peer may wait long for a first event, but should know at once that there will be some.
-  if (wholeBytes === undefined) response.flushHeaders();
-  const promised = response.getHeader("content-length");
-  const most = promised === undefined ? Infinity : Number(promised);
-  let written = 0;
-  for await (const chunk of endingWith(body, signal)) {
-    written += chunk.length;
-    if (signal.aborted || isDenied() || written > most) break;
-    if (!response.write(chunk)) await drained(response, signal);
-  }
-  const isWhole = promised === undefined || most === written;
-  if (signal.aborted || isDenied() || !isWhole) response.destroy();
-  else response.end();
-}
-
 /** The body, told by `return` that nobody listens any more, even while it waits for its next chunk. */
 function endingWith(body: HttpAnswer["body"], signal: AbortSignal): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
   if (!(Symbol.asyncIterator in body)) return body;
@@ -227,17 +234,30 @@ function endingWith(body: HttpAnswer["body"], signal: AbortSignal): AsyncIterabl
   return { [Symbol.asyncIterator]: () => iterator };
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** The same bytes in chunks small enough that a peer which takes none of them is noticed soon. */
+async function* inSlices(body: HttpAnswer["body"]): AsyncGenerator<Uint8Array> {
+  const { paceBytes } = linkLimits;
+  for await (const chunk of body)
+    for (let at = 0; at < chunk.length; at += paceBytes) yield chunk.subarray(at, at + paceBytes);
+}
+
+/** Waits until what was written is on its way; a peer that takes too long for it is left. */
+function taken(
+  response: ServerResponse,
+  event: "drain" | "finish",
+  signal: AbortSignal,
+  patienceMs: number | undefined,
+): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => response.destroy(), linkLimits.stallMs);
+    const timer = setTimeout(() => response.destroy(), timeFor(response.writableLength, patienceMs));
     const done = () => {
       clearTimeout(timer);
-      response.off("drain", done);
+      response.off(event, done);
       response.off("close", done);
       signal.removeEventListener("abort", done);
       resolve();
     };
-    response.once("drain", done);
+    response.once(event, done);
     response.once("close", done);
     signal.addEventListener("abort", done, { once: true });
   });

@@ -64,9 +64,12 @@ function describe(error: Error): object {
   return { name, code, message, stack, cause };
 }
 
-/** JSON escapes what is below U+0020; terminals also obey U+007F … U+009F, and marks of direction fool readers. */
-function escapeControls(line: string): string {
-  return line.replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (mark) => {
+/**
+ * The same text with escapes of JSON for what a terminal obeys, but for line ends and tabs, and for marks of direction,
+ * which fool readers. Text that is JSON means the same afterwards.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(/[\0-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (mark) => {
     return `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }

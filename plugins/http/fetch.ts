@@ -43,6 +43,7 @@ function nextRun(into: PieceStore, from: number, end: number, most: number): Pie
  */
 async function receive({ status, headers, body }: HttpAnswer, run: PieceRange, into: PieceStore, signal: AbortSignal) {
   const iterator = chunksOf(body);
+  const memory = new Uint8Array(Math.min(into.pieceBytes, into.sizeBytes));
   try {
     if (status !== 200) throw new Error(`it answers ${status}`);
     const count = Number(headers?.[countHeader]);
@@ -51,7 +52,7 @@ async function receive({ status, headers, body }: HttpAnswer, run: PieceRange, i
     let firstRefusal: unknown;
     let rest: Uint8Array = new Uint8Array(0);
     for (let index = run.from; index < run.from + count; index += 1) {
-      const piece = new Uint8Array(Math.min(into.pieceBytes, into.sizeBytes - index * into.pieceBytes));
+      const piece = memory.subarray(0, into.sizeBytes - index * into.pieceBytes);
       for (let filled = 0; filled < piece.length;) {
         while (rest.length === 0) rest = await next(iterator, signal);
         const part = rest.subarray(0, piece.length - filled);

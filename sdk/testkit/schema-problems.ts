@@ -10,7 +10,7 @@ const words: Readonly<Record<Schema["type"], readonly string[]>> = {
   object: ["properties", "required", "additionalProperties"],
 };
 
-const formats: readonly unknown[] = ["secret", "path", "duration", "bytes", "name", "address"];
+const formats: readonly unknown[] = ["secret", "path", "duration", "bytes", "name", "address", "glob"];
 
 /** What is wrong with the schema of a plugin's options, each with the place; empty if nothing is. */
 export function schemaProblems(schema: ObjectSchema): string[] {

@@ -14,8 +14,8 @@ import { emptyTree, treeHash } from "../../core/content/manifest.ts";
 import type { SiteState } from "../../core/protocol/messages.ts";
 import rsync from "../../plugins/rsync/index.ts";
 import type { Command, Entry } from "../../sdk/index.ts";
-import { assemble } from "../core/assignment/mutate.ts";
 import { commitHeader, everyCommand, fullHeader, hashA, hashB } from "../core/assignment/sample.ts";
+import { assemble } from "../fuzz/assignment-mutations.ts";
 import { FakeControl, fileCommand } from "../system/fake-control.ts";
 import { readTree } from "../system/tree.ts";
 

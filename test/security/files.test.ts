@@ -217,7 +217,6 @@ describe("SEC-29: what is more than a file with permissions", () => {
     const found = scan(realDisk, staging, {
       selection: createSelection(takeEverything),
       objects,
-      memory: new Map(),
       startedAt: 0,
     });
     expect(found.manifest).toMatchObject([{ type: "file", path: "tool", mode: 0o755 }]);

@@ -118,7 +118,7 @@ const entries: readonly Entry[] = ["a", "d", "d/x", "z"].map((path) =>
 const works: Readonly<Record<string, (disk: Disk, place: Place) => unknown>> = {
   "scanning staging"(disk, { tree }) {
     const objects = new ObjectStore(disk, `${tree}.objects`, "race");
-    const options = { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: 0 };
+    const options = { selection: createSelection(takeEverything), objects, startedAt: 0 };
     return scan(disk, tree, options).manifest;
   },
   "deleting a release": (disk, { tree }) => removeTree(disk, tree),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -43,12 +43,14 @@ describe("an agent", () => {
     rmSync(root, { recursive: true });
   });
 
-  /** Whether an agent with the same directory starts; control is not there. */
+  /** Whether an agent with the same sites starts; control is not there. */
   async function starts(): Promise<unknown> {
     const stop = new AbortController();
+    const directory = join(control.directory, "agent-again");
+    cpSync(join(control.directory, "agent"), directory, { recursive: true });
     const options = {
       name: "a",
-      directory: join(control.directory, "agent"),
+      directory,
       control: { host: "127.0.0.1", port: 1 },
       labels: {},
     };

@@ -1,10 +1,13 @@
 import { DistributaryError, printable } from "distributary/sdk";
 import { ConfigError } from "../../../config/config-error.ts";
+import { escapeControls } from "../../runtime/log.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Writes an error to standard error, in words or as a line of JSON. Unknown errors come with their stack. */
 export function printError(error: unknown, terminal: Terminal, format: "text" | "json" = "text"): void {
-  terminal.writeError(`${format === "json" ? JSON.stringify(errorAsJson(error)) : errorAsText(error)}\n`);
+  terminal.writeError(
+    `${format === "json" ? escapeControls(JSON.stringify(errorAsJson(error))) : errorAsText(error)}\n`,
+  );
 }
 
 function errorAsText(error: unknown): string {

@@ -1,5 +1,6 @@
 import { failure, printable } from "distributary/sdk";
 import { suggestion } from "../../../config/suggest.ts";
+import { escapeControls } from "../../runtime/log.ts";
 import { readArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -44,7 +45,7 @@ async function dispatch(
 ): Promise<number> {
   const [first, ...rest] = args;
   const help = () => `${programHelp(program.commands, program.name, program.about, terminal.columns)}\n`;
-  const print = (line: string) => terminal.write(`${line}\n`);
+  const print = (line: string) => terminal.write(`${escapeControls(line)}\n`);
   if (first === undefined) {
     terminal.writeError(help());
     return exitCodes.usage;

@@ -3,11 +3,12 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { fastify } from "fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { DistributaryError, failure } from "distributary/sdk";
+import { DistributaryError, failure, isFailure } from "distributary/sdk";
 import type { ObjectSchema, Schema } from "distributary/sdk";
 import { compileSchema } from "../../../config/validate.ts";
+import { linkLimits } from "../../runtime/link-limits.ts";
 import { includesRole } from "../accounts.ts";
-import type { Caller } from "../accounts.ts";
+import type { Accounts, Caller } from "../accounts.ts";
 import type { Control } from "../control.ts";
 import type { ApiRoute } from "./route.ts";
 import { routes } from "./routes.ts";
@@ -22,14 +23,18 @@ export async function serveApi(
   control: Control,
   host: string,
   port: number,
+  patienceMs: number = linkLimits.patienceMs,
 ): Promise<{ port: number } & AsyncDisposable> {
   const app = fastify({
     bodyLimit: longestBody,
     genReqId: () => randomUUID(),
-    requestTimeout: 60_000,
-    connectionTimeout: 60_000,
+    http: { connectionsCheckingInterval: 1_000, headersTimeout: Math.min(linkLimits.headersMs, patienceMs) },
+    requestTimeout: patienceMs,
+    connectionTimeout: patienceMs,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
+    // A path that cannot be decoded never gets as far as to a handler.
+    frameworkErrors: (error, request, reply) => sendError(control, error, request, reply),
   });
   for (const route of routes) {
     app.route({
@@ -81,10 +86,7 @@ async function handle(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const caller = await authenticate(control, request);
-  if (!includesRole(caller.role, route.role)) {
-    throw failure("DIST_ERR_API_ROLE", { account: caller.name, role: caller.role, least: route.role });
-  }
+  const caller = await authorize(control, route, request);
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   const body = readBody(route, request);
@@ -97,8 +99,34 @@ async function handle(
   });
   if (!(Symbol.asyncIterator in answer)) return reply.send((await answer) ?? {});
   reply.hijack();
-  await sendEvents(reply.raw, answer, gone.signal);
+  const mayStill = () => authorize(control, route, request);
+  await sendEvents(reply.raw, whileWelcome(control.accounts, answer, mayStill), mayStill, gone.signal);
   return reply;
+}
+
+/** Who asks, if that one may. Throws DIST_ERR_API_LOGIN or DIST_ERR_API_ROLE. */
+async function authorize(control: Control, route: ApiRoute, request: FastifyRequest): Promise<Caller> {
+  const caller = await authenticate(control, request);
+  if (includesRole(caller.role, route.role)) return caller;
+  throw failure("DIST_ERR_API_ROLE", { account: caller.name, role: caller.role, least: route.role });
+}
+
+function isRefusal(error: unknown): boolean {
+  return isFailure(error, "DIST_ERR_API_LOGIN") || isFailure(error, "DIST_ERR_API_ROLE");
+}
+
+/** The same events, until accounts have changed in such a way that their reader may not have them any more. */
+async function* whileWelcome(
+  accounts: Accounts,
+  events: AsyncIterable<object>,
+  mayStill: () => Promise<unknown>,
+): AsyncIterable<object> {
+  let seen = accounts.changes;
+  for await (const event of events) {
+    if (accounts.changes !== seen) await mayStill();
+    seen = accounts.changes;
+    yield event;
+  }
 }
 
 async function authenticate(control: Control, request: FastifyRequest): Promise<Caller> {
@@ -139,17 +167,26 @@ function fromQuery(schema: ObjectSchema, query: Record<string, unknown>): Record
   return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, read(schema.properties[name], value)]));
 }
 
-/** Writes events as they come (WHATWG, server-sent events), until the reader goes away. */
-async function sendEvents(response: ServerResponse, events: AsyncIterable<object>, signal: AbortSignal): Promise<void> {
+/** Writes events as they come (WHATWG, server-sent events), until the reader goes away or may not read any more. */
+async function sendEvents(
+  response: ServerResponse,
+  events: AsyncIterable<object>,
+  mayStill: () => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.write(": connected\n\n");
-  const beat = setInterval(() => response.write(": beat\n\n"), 15_000);
+  const beat = setInterval(() => {
+    response.write(": beat\n\n");
+    // A database that is away for a while says nothing about the reader.
+    void mayStill().catch((error: unknown) => isRefusal(error) && response.destroy());
+  }, 15_000);
   try {
     for await (const event of events) {
       if (!response.write(`data: ${JSON.stringify(event)}\n\n`)) await once(response, "drain", { signal });
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted && !isRefusal(error)) throw error;
   } finally {
     clearInterval(beat);
     response.end();

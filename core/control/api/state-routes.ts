@@ -24,13 +24,16 @@ export const stateRoutes = [
         control.db.selectFrom("node_site").selectAll().orderBy("site").execute(),
       ]);
       const sitesOf = Map.groupBy(states, ({ node }) => node);
+      const now = Date.now();
+      const seenAt = (id: string, noted: number | null) => (control.hub.isConnected(id) ? now : noted);
       return nodes.map(({ id, name, facts_json, enrolled_at, seen_at }) => ({
         ...(JSON.parse(facts_json) as object),
         id,
         name,
         connected: control.hub.isConnected(id),
         enrolledAt: enrolled_at,
-        seenAt: seen_at,
+        seenAt: seenAt(id, seen_at),
+        silentMs: now - (seenAt(id, seen_at) ?? enrolled_at),
         sites: (sitesOf.get(id) ?? []).map(({ state_json }) => JSON.parse(state_json) as SiteState),
       }));
     },

@@ -228,8 +228,7 @@ export function planCollect({ disk, directory }: Library, site: string, dropped:
   const needed = new Set<string>();
   for (const each of disk.list(join(directory, "sites"))) {
     const versions = new Versions(disk, join(directory, "sites", each));
-    for (const number of versions.list())
-      for (const entry of versions.read(number)) if (entry.type === "file") needed.add(entry.hash);
+    for (const number of versions.list()) for (const hash of versions.hashes(number)) needed.add(hash);
   }
   if (disk.stat(join(directory, "objects")) === undefined) return 0;
   return new ObjectStore(disk, join(directory, "objects"), "collect").collect(needed);

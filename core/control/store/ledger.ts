@@ -136,7 +136,8 @@ function readRecords(line: Buffer): readonly LedgerRecord[] | undefined {
   if (!/^[0-9a-f]{64} $/.test(line.toString("latin1", 0, 65))) return undefined;
   try {
     const records: unknown = JSON.parse(line.toString("utf8", 65));
-    return Array.isArray(records) ? (records as LedgerRecord[]) : undefined;
+    const isRecord = (record: unknown) => typeof record === "object" && record !== null;
+    return Array.isArray(records) && records.every(isRecord) ? (records as LedgerRecord[]) : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { Kysely, sql } from "kysely";
 import { failure, isFailure } from "../../../sdk/errors.ts";
 import type { Migration } from "../../../sdk/extension.ts";
 import type { Log } from "../../../sdk/plugin.ts";
-import { lockData } from "./data-lock.ts";
+import { lockData } from "../../runtime/data-lock.ts";
 import { dumpDatabase, listDumps, restoreDump } from "./dumps.ts";
 import { migrate, pendingMigrations } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";

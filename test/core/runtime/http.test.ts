@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request as startRequest } from "node:https";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { realClock } from "../../../core/runtime/clock.ts";
@@ -165,6 +166,35 @@ describe("who is called", () => {
     control.link.serve("/never", () => new Promise(() => undefined));
     const patient = await startPeer(await nodeIdentity(authority, "node-2"), { answerTimeoutMs: 100 });
     await expect(patient.link.request(control, "/never")).rejects.toThrow("no answer within 100 ms");
+  });
+
+  it("is called over the same connection again, and over another if it let go of that one", async () => {
+    const { control, node } = await setUp();
+    let [count, isLettingGo] = [0, false];
+    const between = createServer((socket) => {
+      count += 1;
+      const onwards = connectTcp(control.port, host);
+      onwards.on("error", () => undefined).pipe(socket);
+      socket
+        .on("error", () => undefined)
+        .on("data", (bytes: Buffer) => {
+          if (isLettingGo) socket.resetAndDestroy();
+          else onwards.write(bytes);
+          isLettingGo = false;
+        });
+      socket.once("close", () => onwards.destroy());
+    }).listen(0, host);
+    onTestFinished(() => void between.close());
+    await once(between, "listening");
+    const peer = { ...control, port: (between.address() as AddressInfo).port };
+    for (let round = 0; round < 5; round += 1) {
+      expect(await textOf(await node.link.request(peer, "/hello"))).toBe("hello node-1");
+    }
+    expect(count).toBe(1);
+    isLettingGo = true;
+    expect(await textOf(await node.link.request(peer, "/hello"))).toBe("hello node-1");
+    expect(count).toBe(2);
+    await node.link.close();
   });
 
   it("is not followed elsewhere", async () => {

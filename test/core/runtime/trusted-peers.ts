@@ -38,7 +38,7 @@ export interface TrustedPeer extends Peer {
 /** A link on loopback that is closed after the test. */
 export async function startPeer(
   identity: Identity,
-  options: { denied?(peerId: string): boolean; answerTimeoutMs?: number; port?: number } = {},
+  options: { denied?(peerId: string): boolean; answerTimeoutMs?: number; patienceMs?: number; port?: number } = {},
 ): Promise<TrustedPeer> {
   const link = await createLink(identity, { host, port: 0, ...options });
   onTestFinished(() => link.close());

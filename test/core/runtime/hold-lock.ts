@@ -1,5 +1,5 @@
 /** A process that takes the lock of a directory, says so, and keeps it until it is killed. */
-import { lockData } from "../../../../core/control/store/data-lock.ts";
+import { lockData } from "../../../core/runtime/data-lock.ts";
 
 try {
   await lockData(process.argv[2] ?? "");

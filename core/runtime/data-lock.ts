@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { failure } from "../../../sdk/errors.ts";
+import { failure } from "../../sdk/errors.ts";
 
 /** Held until disposed, or until the process ends in whatever way. */
 export interface DataLock extends AsyncDisposable {

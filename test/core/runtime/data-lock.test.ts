@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockData } from "../../../../core/control/store/data-lock.ts";
+import { lockData } from "../../../core/runtime/data-lock.ts";
 
 let directory: string;
 const started: ChildProcess[] = [];
