@@ -7,6 +7,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   rsync: ["/usr/bin/rsync"],
   zstd: ["/usr/bin/zstd"],
   iproute2: ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"],
+  attr: ["/usr/bin/setfattr"],
+  libfaketime: ["/usr/lib/*/faketime/libfaketime.so.1"],
   nftables: ["/usr/sbin/nft", "/sbin/nft"],
   "clang-14": ["/usr/bin/clang-14"],
   "lld-14": ["/usr/bin/ld.lld-14"],

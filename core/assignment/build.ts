@@ -53,7 +53,7 @@ export interface Build {
 
 /**
  * Builds what makes `target` of `base`: commands, and data files in `directory`. A stream whose delta is not clearly
- * smaller than the files is built both ways, and the smaller one travels.
+ * smaller than the files is built both ways, the other as long as it may become smaller, and the smaller one travels.
  */
 export function buildUpdate(
   disk: Disk,
@@ -171,11 +171,12 @@ class PartBuilder {
       return this.#pack(stream, index, this.#data, "whole", wholeChunks(target));
     using delta = new DataWriter(this.#disk, `${this.#data.path}.delta`, this.#recipe.pieceBytes, true);
     const { engineName, engine } = this.#recipe;
-    const withDelta = this.#pack(stream, index, delta, engineName, engine.encode(base, target));
+    const withDelta = this.#pack(stream, index, delta, engineName, engine.encode(base, target), target.sizeBytes);
     const deltaStored = storedBytes(withDelta);
     if (deltaStored < target.sizeBytes / 8) return this.#adopt(withDelta, delta);
+    if (deltaStored > target.sizeBytes) return this.#pack(stream, index, this.#data, "whole", wholeChunks(target));
     using whole = new DataWriter(this.#disk, `${this.#data.path}.whole`, this.#recipe.pieceBytes, true);
-    const withoutDelta = this.#pack(stream, index, whole, "whole", wholeChunks(target));
+    const withoutDelta = this.#pack(stream, index, whole, "whole", wholeChunks(target), deltaStored);
     return storedBytes(withoutDelta) <= deltaStored ? this.#adopt(withoutDelta, whole) : this.#adopt(withDelta, delta);
   }
 
@@ -186,12 +187,21 @@ class PartBuilder {
     );
   }
 
-  #pack(stream: Arrangement, index: number, into: DataWriter, engine: string, delta: Iterable<Uint8Array>): Part {
+  /** Ends early when it has stored more than `most`. */
+  #pack(
+    stream: Arrangement,
+    index: number,
+    into: DataWriter,
+    engine: string,
+    delta: Iterable<Uint8Array>,
+    most = Infinity,
+  ): Part {
     const compressor = stream.compressor === "none" ? undefined : this.#recipe.compressor(stream.compressor);
     const offset = into.sizeBytes;
     const blocks: [number, boolean][] = [];
     let deltaBytes = 0;
     for (const block of cutBlocks(delta)) {
+      if (into.sizeBytes - offset > most) break;
       const { bytes, compressed } = packBlock(
         block,
         { part: index, block: blocks.length, engine },

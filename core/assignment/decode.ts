@@ -25,6 +25,7 @@ const strict = {
   allowUndefined: false,
   allowBigInt: false,
   rejectDuplicateMapKeys: true,
+  useMaps: true,
 } as const;
 
 /**
@@ -57,10 +58,18 @@ function readAssignment(buffer: Buffer): Assignment {
   const bodyStart = fixedBytes + headerBytes;
   const body = buffer.subarray(bodyStart, bodyStart + bodyBytes);
   const header = readHeader(readCbor(buffer.subarray(fixedBytes, bodyStart)));
-  const commands = readBody(body, commandBytes, buffer.subarray(bodyStart + bodyBytes));
-  for (const command of decodeCommands(commands)) checkCommand(command, header);
-  return { id: toHex(hashOf(buffer)), header, commands: () => decodeCommands(commands) };
+  const sequence = readBody(body, commandBytes, buffer.subarray(bodyStart + bodyBytes));
+  const commands: Command[] = [];
+  for (const command of decodeCommands(sequence)) {
+    checkCommand(command, header);
+    if (commands.length <= mostKept) commands.push(command);
+  }
+  const id = toHex(hashOf(buffer));
+  return { id, header, commands: () => (commands.length > mostKept ? decodeCommands(sequence) : commands) };
 }
+
+/** So many commands stay in memory. To decode them takes longer than what is done with them, but they may be endless. */
+const mostKept = 1 << 20;
 
 function readBody(body: Buffer, commandBytes: number, trailer: Uint8Array): Uint8Array {
   let commands: Buffer = body;

@@ -5,15 +5,12 @@ export class Refusal extends Error {}
 
 /** One CBOR map whose keys are all taken, each as what it must be. */
 export class Fields {
-  readonly #fields: Map<string, unknown>;
+  readonly #fields: Map<unknown, unknown>;
   readonly #name: string;
 
   constructor(value: unknown, name: string) {
-    demand(
-      typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array),
-      `its ${name} is no map`,
-    );
-    this.#fields = new Map(Object.entries(value as object));
+    demand(value instanceof Map, `its ${name} is no map`);
+    this.#fields = value;
     this.#name = name;
   }
 
@@ -96,13 +93,13 @@ export class Fields {
 
   parameters(key: string): Readonly<Record<string, string | number | boolean>> {
     const value = this.take(key);
-    demand(typeof value === "object" && value !== null && !Array.isArray(value), `'${key}' is no map`);
+    demand(value instanceof Map, `'${key}' is no map`);
     const allowed = ["string", "number", "boolean"];
     demand(
-      Object.values(value as object).every((each) => allowed.includes(typeof each)),
+      [...value].every(([name, each]) => typeof name === "string" && allowed.includes(typeof each)),
       `'${key}' holds something else than texts and numbers`,
     );
-    return value as Readonly<Record<string, string | number | boolean>>;
+    return Object.fromEntries(value) as Readonly<Record<string, string | number | boolean>>;
   }
 
   oneOf<const Value extends string>(key: string, values: readonly Value[]): Value {

@@ -23,6 +23,12 @@ export function compareTrees(base: Manifest, target: Manifest): Changes {
   let [left, right] = [0, 0];
   while (left < base.length || right < target.length) {
     const [from, to] = [base[left], target[right]];
+    if (from === to) {
+      left += 1;
+      right += 1;
+      unchangedCount += 1;
+      continue;
+    }
     const order = from === undefined ? 1 : to === undefined ? -1 : comparePaths(from.path, to.path);
     if (order <= 0) left += 1;
     if (order >= 0) right += 1;

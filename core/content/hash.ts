@@ -10,11 +10,26 @@ export interface Hasher {
 /** BLAKE3 native where the package has a build (about ten times as fast), in WebAssembly elsewhere. */
 const makeHasher: () => Hasher = await nativeHasher().catch(wasmHasher);
 
+/**
+ * Native hashers are used again: making one takes longer than hashing 10 kB, and like the buffers they return they are
+ * not freed before the event loop gets a turn.
+ */
 async function nativeHasher(): Promise<() => Hasher> {
   const { Blake3Hasher } = await import("@napi-rs/blake-hash");
+  const idle: InstanceType<typeof Blake3Hasher>[] = [];
   return () => {
-    const hasher = new Blake3Hasher();
-    return { update: (bytes) => void hasher.update(asBuffer(bytes)), digest: () => hasher.digestBuffer() };
+    let hasher: InstanceType<typeof Blake3Hasher> | undefined = idle.pop() ?? new Blake3Hasher();
+    hasher.reset();
+    return {
+      update: (bytes) => void hasher?.update(bytes),
+      digest() {
+        if (hasher === undefined) throw new TypeError("this hash was taken before");
+        const digest = Buffer.from(hasher.digest("hex"), "hex");
+        idle.push(hasher);
+        hasher = undefined;
+        return digest;
+      },
+    };
   };
 }
 

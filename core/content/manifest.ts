@@ -61,7 +61,7 @@ function writeNumber(chunk: Buffer, at: number, value: number): number {
  * refused, an entry whose parent is missing, a link that leaves the tree, bytes too many or too few.
  */
 export function decodeManifest(bytes: Uint8Array): Manifest {
-  const entries = readEntries(bytes);
+  const entries = readRecords(bytes, readEntry);
   checkTree(entries);
   return entries;
 }
@@ -70,23 +70,42 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
 export function decodeKnownManifest(bytes: Uint8Array, tree: string): Manifest {
   const found = hexHashOf(bytes);
   if (found !== tree) throw refused(`it is that of tree ${found}, not of ${tree}`);
-  return readEntries(bytes);
+  return readRecords(bytes, readEntry);
 }
 
-function readEntries(bytes: Uint8Array): Entry[] {
+/**
+ * The hashes of a manifest's files; of the rest only the lengths are looked at. Throws DIST_ERR_CONTENT_MANIFEST if they
+ * do not fit.
+ */
+export function fileHashes(bytes: Uint8Array): string[] {
+  return readRecords(bytes, readHash).filter((hash) => hash !== undefined);
+}
+
+/** What `read` makes of each record; it answers with that and where the next one begins. */
+function readRecords<Value>(bytes: Uint8Array, read: (buffer: Buffer, at: number) => [Value, number]): Value[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!buffer.subarray(0, mark.length).equals(mark)) throw refused("it does not begin like one");
-  const entries: Entry[] = [];
+  const values: Value[] = [];
   try {
     for (let at = mark.length; at < buffer.length;) {
-      const [entry, next] = readEntry(buffer, at);
-      entries.push(entry);
+      const [value, next] = read(buffer, at);
+      if (next > buffer.length) throw new Error("it ends within an entry");
+      values.push(value);
       at = next;
     }
   } catch (error) {
     throw refused((error as Error).message, error);
   }
-  return entries;
+  return values;
+}
+
+function readHash(buffer: Buffer, start: number): [string | undefined, number] {
+  const type = buffer.readUInt8(start);
+  const at = afterName(buffer, start + 3);
+  if (type === typeBytes.directory) return [undefined, at];
+  if (type === typeBytes.symlink) return [undefined, afterName(buffer, at)];
+  if (type !== typeBytes.file) throw new Error(`type ${type} at byte ${start}`);
+  return [buffer.toString("hex", at + 16, at + 16 + hashBytes), at + 16 + hashBytes];
 }
 
 function readEntry(buffer: Buffer, start: number): [Entry, number] {
@@ -103,14 +122,17 @@ function readEntry(buffer: Buffer, start: number): [Entry, number] {
   const sizeBytes = readNumber(buffer, at);
   const mtimeMs = readNumber(buffer, at + 8);
   const end = at + 16 + hashBytes;
-  if (end > buffer.length) throw new Error("it ends within an entry");
   return [{ type: "file", path, mode, sizeBytes, mtimeMs, hash: buffer.toString("hex", at + 16, end) }, end];
 }
 
 function readName(buffer: Buffer, at: number): [string, number] {
-  const end = at + 2 + buffer.readUInt16BE(at);
+  const end = afterName(buffer, at);
   if (end > buffer.length) throw new Error("it ends within a name");
   return [nameFromBytes(buffer.subarray(at + 2, end)), end];
+}
+
+function afterName(buffer: Buffer, at: number): number {
+  return at + 2 + buffer.readUInt16BE(at);
 }
 
 function readNumber(buffer: Buffer, at: number): number {

@@ -1,10 +1,13 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { failure, printable } from "distributary/sdk";
 import type { Content, Disk, FileStat, OpenFile } from "distributary/sdk";
 import { makeDirectories } from "./durable-file.ts";
-import { createHasher, toHex } from "./hash.ts";
+import { createHasher, hexHashOf, toHex } from "./hash.ts";
+import type { Hasher } from "./hash.ts";
 
 const chunkBytes = 1 << 20;
+/** One for all: nothing else runs while a file is read, and making a large buffer costs more than a small file. */
+const buffer = Buffer.allocUnsafe(chunkBytes);
 
 /**
  * The bytes of files, each under its hash: `<directory>/<two digits>/<hash>`. What is there was written under
@@ -25,7 +28,7 @@ export class ObjectStore {
   }
 
   path(hash: string): string {
-    return join(this.#directory, hash.slice(0, 2), hash);
+    return `${this.#directory}/${hash.slice(0, 2)}/${hash}`;
   }
 
   has(hash: string): boolean {
@@ -38,46 +41,59 @@ export class ObjectStore {
    */
   takeIn(file: string): { hash: string; stat: FileStat } {
     for (let attempt = 1; attempt <= 3; attempt += 1) {
-      const taken = this.#copy(file);
+      const taken = this.#read(file);
       if (taken !== undefined) return taken;
     }
     throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) });
   }
 
-  #copy(file: string): { hash: string; stat: FileStat } | undefined {
-    // What an intake of this name left that was cut off.
-    if (this.#count === 0) this.discard();
-    makeDirectories(this.#disk, this.#incoming);
-    this.#count += 1;
-    const copy = join(this.#incoming, String(this.#count));
+  #read(file: string): { hash: string; stat: FileStat } | undefined {
     const source = this.#disk.open(file, "read");
-    let kept = false;
     try {
-      const before = source.stat();
-      if (before.type !== "file") throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) });
-      const hash = this.#pour(source, copy);
-      if (!sameState(before, source.stat())) return undefined;
-      kept = this.#disk.stat(this.path(hash)) === undefined && !this.#arrived.has(hash);
-      if (kept) this.#arrived.set(hash, copy);
-      return { hash, stat: before };
+      const stat = source.stat();
+      if (stat.type !== "file") throw failure("DIST_ERR_CONTENT_CHANGING", { path: printable(file) });
+      const hash = stat.sizeBytes > chunkBytes ? this.#copy(source, stat) : this.#take(source, stat);
+      return hash === undefined ? undefined : { hash, stat };
     } finally {
       source.close();
-      if (!kept && this.#disk.stat(copy) !== undefined) this.#disk.unlink(copy);
     }
   }
 
-  #pour(source: OpenFile, copy: string): string {
+  /** What is read at once is written only if it is new. */
+  #take(source: OpenFile, stat: FileStat): string | undefined {
+    const bytes = buffer.subarray(0, source.read(buffer.subarray(0, stat.sizeBytes), 0));
+    if (!sameState(stat, source.stat())) return undefined;
+    const hash = hexHashOf(bytes);
+    if (!this.has(hash)) this.#arrived.set(hash, this.#write([bytes]));
+    return hash;
+  }
+
+  /** The hash is known when all of it is written. */
+  #copy(source: OpenFile, stat: FileStat): string | undefined {
     const hasher = createHasher();
+    const copy = this.#write(readChunks(source, hasher));
+    const hash = toHex(hasher.digest());
+    const holdsStill = sameState(stat, source.stat());
+    if (holdsStill && !this.has(hash)) this.#arrived.set(hash, copy);
+    else this.#disk.unlink(copy);
+    return holdsStill ? hash : undefined;
+  }
+
+  #write(chunks: Iterable<Uint8Array>): string {
+    if (this.#count === 0) {
+      // What an intake of this name left that was cut off.
+      this.discard();
+      makeDirectories(this.#disk, this.#incoming);
+    }
+    this.#count += 1;
+    const copy = `${this.#incoming}/${this.#count}`;
     const target = this.#disk.open(copy, "create");
     try {
-      for (const chunk of readChunks(source)) {
-        hasher.update(chunk);
-        target.write(chunk);
-      }
+      for (const chunk of chunks) target.write(chunk);
     } finally {
       target.close();
     }
-    return toHex(hasher.digest());
+    return copy;
   }
 
   /** Makes everything taken in durable and part of the store. */
@@ -86,7 +102,7 @@ export class ObjectStore {
       this.#disk.syncTree(this.#incoming);
       const touched = new Set<string>();
       for (const [hash, copy] of this.#arrived) {
-        const directory = join(this.#directory, hash.slice(0, 2));
+        const directory = dirname(this.path(hash));
         if (!touched.has(directory)) makeDirectories(this.#disk, directory);
         touched.add(directory);
         this.#disk.rename(copy, this.path(hash));
@@ -100,6 +116,7 @@ export class ObjectStore {
   /** Forgets what was taken in and not settled. */
   discard(): void {
     this.#arrived.clear();
+    this.#count = 0;
     if (this.#disk.stat(this.#incoming) === undefined) return;
     for (const name of this.#disk.list(this.#incoming)) this.#disk.unlink(join(this.#incoming, name));
     this.#disk.removeDirectory(this.#incoming);
@@ -123,18 +140,20 @@ function sameState(a: FileStat, b: FileStat): boolean {
   return a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 }
 
-function* readChunks(file: OpenFile): Iterable<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(chunkBytes);
+function* readChunks(file: OpenFile, hasher: Hasher): Iterable<Uint8Array> {
   for (let position = 0; ;) {
     const count = file.read(buffer, position);
-    if (count > 0) yield buffer.subarray(0, count);
-    if (count < buffer.length) return;
+    const chunk = buffer.subarray(0, count);
+    hasher.update(chunk);
+    yield chunk;
+    if (count < chunkBytes) return;
     position += count;
   }
 }
 
 /**
- * Several files behind each other as one content. Reads of neighbouring places keep the file open; `close` when done.
+ * Several files behind each other as one content. Reads of neighbouring places keep the file open, and each is into the
+ * same memory.
  */
 export class JoinedFiles implements Content, Disposable {
   readonly sizeBytes: number;
@@ -144,6 +163,7 @@ export class JoinedFiles implements Content, Disposable {
   readonly #starts: Float64Array;
   #openIndex = -1;
   #open: OpenFile | undefined;
+  #buffer = Buffer.alloc(0);
 
   constructor(disk: Disk, files: readonly { readonly path: string; readonly sizeBytes: number }[]) {
     this.#disk = disk;
@@ -156,7 +176,8 @@ export class JoinedFiles implements Content, Disposable {
   }
 
   read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafe(length);
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(length);
+    const bytes = this.#buffer.subarray(0, length);
     let filled = 0;
     for (let index = this.#indexOf(offset); filled < length; index += 1) {
       const start = this.#starts[index] ?? 0;
@@ -187,10 +208,19 @@ export class JoinedFiles implements Content, Disposable {
     if (this.#open === undefined || this.#openIndex !== index) {
       this.#open?.close();
       this.#open = undefined;
-      this.#open = this.#disk.open(this.#paths[index] ?? "", "read");
+      this.#open = this.#openFile(this.#paths[index] ?? "");
       this.#openIndex = index;
     }
     return this.#open;
+  }
+
+  #openFile(path: string): OpenFile {
+    try {
+      return this.#disk.open(path, "read");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      throw failure("DIST_ERR_CONTENT_MISSING", { path: printable(path) }, { cause: error });
+    }
   }
 
   [Symbol.dispose](): void {

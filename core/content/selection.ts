@@ -1,4 +1,4 @@
-import picomatch from "picomatch";
+import { compileGlob } from "../../config/glob.ts";
 
 /** Which of the names in staging belong to a site (CM-2). */
 export interface SourceRules {
@@ -45,7 +45,9 @@ export function extensionOf(path: string): string {
 function matcher(globs: readonly string[]): (path: string) => boolean {
   const matchers = globs.map((glob) => {
     const clean = glob.replace(/^\.?\//, "").replace(/\/(\*\*)?$/, "");
-    return picomatch(clean, { dot: true, matchBase: !clean.includes("/") && !glob.startsWith("/") });
+    const matches = compileGlob(clean);
+    const isName = !clean.includes("/") && !glob.startsWith("/");
+    return isName ? (path: string) => matches(path.slice(path.lastIndexOf("/") + 1)) : matches;
   });
   return (path) => matchers.some((matches) => matches(path));
 }

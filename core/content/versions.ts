@@ -1,10 +1,21 @@
 import { join } from "node:path";
-import { failure } from "distributary/sdk";
+import { failure, isFailure } from "distributary/sdk";
 import type { Disk } from "distributary/sdk";
 import { makeDirectories, readFile, replaceFile } from "./durable-file.ts";
-import { decodeManifest, encodeManifest } from "./manifest.ts";
+import { hashBytes, toHex } from "./hash.ts";
+import { decodeKnownManifest, decodeManifest, encodeManifest, fileHashes } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import type { Remembered, ScanMemory } from "./scan.ts";
+import type { ScanMemory } from "./scan.ts";
+
+/** What a scan saw, and which version it found. */
+export interface VersionMemory extends ScanMemory {
+  readonly version: number;
+  readonly tree: string;
+}
+
+const memoryName = "scan-memory";
+/** The version as a float, its tree hash; then `seen` as this host writes it. */
+const headBytes = 8 + hashBytes;
 
 /** What control keeps of a site on disk: the manifest of each version, and what the last scan saw. */
 export class Versions {
@@ -23,9 +34,12 @@ export class Versions {
 
   /** Throws DIST_ERR_CONTENT_VERSION if there is none. */
   read(version: number): Manifest {
-    const bytes = this.#readFile(`${version}.manifest`);
-    if (bytes === undefined) throw failure("DIST_ERR_CONTENT_VERSION", { version });
-    return decodeManifest(bytes);
+    return decodeManifest(this.#readManifest(version));
+  }
+
+  /** The hashes of a version's files. Throws DIST_ERR_CONTENT_VERSION if there is none. */
+  hashes(version: number): string[] {
+    return fileHashes(this.#readManifest(version));
   }
 
   /** Versions that are here, oldest first. */
@@ -35,24 +49,48 @@ export class Versions {
   }
 
   remove(version: number): void {
-    const path = join(this.#directory, `${version}.manifest`);
-    if (this.#disk.stat(path) !== undefined) this.#disk.unlink(path);
+    this.#remove(`${version}.manifest`);
   }
 
-  writeMemory(memory: ScanMemory): void {
-    this.#writeFile("scan-memory.json", [Buffer.from(JSON.stringify([...memory]))]);
+  /** Remembers what the scan saw that found a version, whose tree hash is `tree`. */
+  writeMemory(version: number, tree: string, seen: Float64Array): void {
+    const head = Buffer.alloc(headBytes);
+    head.writeDoubleLE(version);
+    head.write(tree, 8, "hex");
+    this.#writeFile(memoryName, [head, new Uint8Array(seen.buffer, seen.byteOffset, seen.byteLength)]);
   }
 
-  /** Empty if there is none or it is damaged: then every file is read. */
-  readMemory(): ScanMemory {
-    const bytes = this.#readFile("scan-memory.json");
-    if (bytes === undefined) return new Map();
+  /** Undefined if there is none, it is damaged, or the version is not here any more: then every file is read. */
+  readMemory(): VersionMemory | undefined {
+    const bytes = this.#readFile(memoryName);
+    if (bytes === undefined || bytes.length < headBytes || bytes.length % 8 > 0) return undefined;
+    const version = Buffer.from(bytes.buffer, bytes.byteOffset, headBytes).readDoubleLE();
+    const tree = toHex(bytes.subarray(8, headBytes));
+    const seen = new Float64Array(bytes.buffer, bytes.byteOffset + headBytes, (bytes.length - headBytes) / 8);
+    const encoded = this.#readFile(`${version}.manifest`);
     try {
-      return new Map(JSON.parse(Buffer.from(bytes).toString()) as [string, Remembered][]);
+      const manifest = decodeKnownManifest(encoded ?? new Uint8Array(), tree);
+      return seen.length === 3 * manifest.length ? { version, tree, manifest, seen } : undefined;
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof TypeError) return new Map();
+      if (isFailure(error, "DIST_ERR_CONTENT_MANIFEST")) return undefined;
       throw error;
     }
+  }
+
+  /** The next scan reads every file. */
+  forgetMemory(): void {
+    this.#remove(memoryName);
+  }
+
+  #readManifest(version: number): Uint8Array {
+    const bytes = this.#readFile(`${version}.manifest`);
+    if (bytes === undefined) throw failure("DIST_ERR_CONTENT_VERSION", { version });
+    return bytes;
+  }
+
+  #remove(name: string): void {
+    const path = join(this.#directory, name);
+    if (this.#disk.stat(path) !== undefined) this.#disk.unlink(path);
   }
 
   #writeFile(name: string, chunks: Iterable<Uint8Array>): void {

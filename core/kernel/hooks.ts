@@ -83,8 +83,9 @@ function guardAsync(hook: string, tap: Tap, guard: HookGuard): Tap["fn"] {
   return async (...args) => {
     try {
       const answer = await call(...args);
-      if (!refusing.includes(hook) || answer === undefined || typeof answer === "string") return answer;
-      throw hookError(name, hook, new TypeError(`it answered '${String(answer)}', which is no text and not undefined`));
+      const fault = answer === undefined ? undefined : faultIn(hook, answer);
+      if (fault === undefined) return answer;
+      throw hookError(name, hook, new TypeError(`it answered '${String(answer).slice(0, 100)}', which is ${fault}`));
     } catch (error) {
       if (hook === "started" && error instanceof DistributaryError && error.cause instanceof Skip) {
         return guard.skipped(name, error.cause.message);
@@ -93,6 +94,32 @@ function guardAsync(hook: string, tap: Tap, guard: HookGuard): Tap["fn"] {
       return guard.failed(hookError(name, hook, error));
     }
   };
+}
+
+/** What is wrong with a tap's answer; undefined if nothing is, or nobody looks at it. */
+function faultIn(hook: string, answer: unknown): string | undefined {
+  if (refusing.includes(hook)) {
+    if (typeof answer !== "string") return "no text and not undefined";
+    return answer.length > longestRefusal ? `longer than ${longestRefusal} characters` : undefined;
+  }
+  if (hook === "jobPlanned") return isPlan(answer) ? undefined : "no plan";
+  return undefined;
+}
+
+const longestRefusal = 4_096;
+const mostExtensions = 10_000;
+
+/** Only what a plugin may change of a plan, and an assignment can hold, is looked at. */
+function isPlan(answer: unknown): boolean {
+  const { extensions } = Object(answer) as { extensions?: unknown };
+  return Array.isArray(extensions) && extensions.length <= mostExtensions && extensions.every(isExtension);
+}
+
+function isExtension(value: unknown): boolean {
+  const { kind, parameters } = Object(value) as { kind?: unknown; parameters?: unknown };
+  const isFlat = (each: unknown) => ["string", "number", "boolean"].includes(typeof each);
+  const isKind = typeof kind === "string" && /^x-[a-z0-9-]{1,60}$/.test(kind);
+  return isKind && typeof parameters === "object" && parameters !== null && Object.values(parameters).every(isFlat);
 }
 
 function withDeadline(hook: string, { name, fn }: Tap, timeoutMs: number): (...args: unknown[]) => Promise<unknown> {

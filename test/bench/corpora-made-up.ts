@@ -1,6 +1,6 @@
 /** Writes `old` and `new` of made-up content, always the same: node corpora-made-up.ts KIND FOLDER MEBIBYTES. */
-import { createCipheriv, createHash } from "node:crypto";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { noise, writeFile } from "../made-up-files.ts";
 
 const mebibyte = 0x10_0000;
 const [kind = "", folder = "", size = "1024"] = process.argv.slice(2);
@@ -14,11 +14,6 @@ function below(limit: number): number {
   state ^= state >>> 17;
   state ^= state << 5;
   return (state >>> 0) % limit;
-}
-
-function noise(seed: string): (length: number) => Buffer {
-  const cipher = createCipheriv("aes-256-ctr", createHash("sha256").update(seed).digest(), Buffer.alloc(16));
-  return (length) => cipher.update(Buffer.alloc(length));
 }
 
 function* blocks(seed: string, count: number): Generator<Buffer> {
@@ -87,16 +82,10 @@ const kinds: Readonly<Record<string, () => readonly [old: Iterable<Buffer>, targ
   different: () => [blocks("old", small), blocks("other", small)],
 };
 
-function write(path: string, content: Iterable<Buffer>): void {
-  const file = openSync(path, "w");
-  for (const block of content) for (let at = 0; at < block.length;) at += writeSync(file, block, at);
-  closeSync(file);
-}
-
 const make = kinds[kind];
 if (make === undefined) throw new Error(`no kind '${kind}'; known: ${Object.keys(kinds).join(", ")}`);
 const [old, target] = make();
 state = 0x9e3779b9;
-write(`${folder}/old`, old);
+writeFile(`${folder}/old`, old);
 state = 0x9e3779b9;
-write(`${folder}/new`, target);
+writeFile(`${folder}/new`, target);

@@ -15,12 +15,24 @@ describe("durations", () => {
     ["0s", 0],
   ])("reads %s", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  it.each(["", "5", "s", "5 s", "-5s", "5sec", "5M", "1e3s", "5s ", " 5s", "999999999999d", ".5s", "5s5"])(
-    "refuses '%s'",
-    (text) => {
-      expect(() => parseDuration(text)).toThrow(RangeError);
-    },
-  );
+  it.each([
+    "",
+    "5",
+    "s",
+    "5 s",
+    "-5s",
+    "5sec",
+    "5M",
+    "1e3s",
+    "5s ",
+    " 5s",
+    "999999999999d",
+    "150119987579m",
+    ".5s",
+    "5s5",
+  ])("refuses '%s'", (text) => {
+    expect(() => parseDuration(text)).toThrow(RangeError);
+  });
 
   it.each([
     [0, "0ms"],

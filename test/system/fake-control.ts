@@ -14,6 +14,7 @@ import { treeHash } from "../../core/content/manifest.ts";
 import type { Manifest } from "../../core/content/manifest.ts";
 import { openAuthority } from "../../core/control/authority.ts";
 import type { Authority } from "../../core/control/authority.ts";
+import type { PluginUse } from "../../core/kernel/loader.ts";
 import { linkPaths } from "../../core/protocol/messages.ts";
 import type { AssignmentNotice, FromControl, FromNode } from "../../core/protocol/messages.ts";
 import { jsonAnswer, readEnrolRequest } from "../../core/runtime/enrolment.ts";
@@ -82,8 +83,8 @@ export class FakeControl implements AsyncDisposable {
     });
   }
 
-  /** With an agent that has enrolled and is connected; `policy` is the text of its own policy. */
-  static async start(policyFile: string): Promise<FakeControl> {
+  /** With an agent that has these plugins, has enrolled and is connected. */
+  static async start(policyFile: string, plugins: readonly PluginUse[] = []): Promise<FakeControl> {
     const directory = mkdtempSync(join(tmpdir(), "distributary-fake-control-"));
     const authority = await openAuthority(join(directory, "authority"));
     const link = await createLink(await authority.controlIdentity(), { host: "127.0.0.1", port: 0 });
@@ -96,7 +97,7 @@ export class FakeControl implements AsyncDisposable {
       labels: {},
     };
     control.#agent = runAgent(
-      { ...options, token, policyFile, plugins: [], pluginDirectory: directory, log: silent },
+      { ...options, token, policyFile, plugins, pluginDirectory: directory, log: silent },
       realIo,
       control.#stop.signal,
     );
@@ -188,7 +189,8 @@ export class FakeControl implements AsyncDisposable {
   }
 }
 
-function wholePart(length: number): Header["parts"][number] {
+/** A part that is the contents of files as they are. */
+export function wholePart(length: number): Header["parts"][number] {
   return {
     offset: 0,
     engine: "whole",

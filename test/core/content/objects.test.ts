@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { hexHashOf } from "../../../core/content/hash.ts";
+import { treeHash } from "../../../core/content/manifest.ts";
+import type { Manifest } from "../../../core/content/manifest.ts";
 import { JoinedFiles, ObjectStore } from "../../../core/content/objects.ts";
 import { createSelection, extensionOf, takeEverything } from "../../../core/content/selection.ts";
 import { Versions } from "../../../core/content/versions.ts";
@@ -187,19 +189,40 @@ describe("versions", () => {
     }
   });
 
-  it("remember what a scan saw, names that are not text too", () => {
+  it("remember what a scan saw that found one of them", () => {
     const { store } = versions();
-    expect(store.readMemory()).toEqual(new Map());
-    const memory = new Map([["\udcff", [1, 2, 3, 4, "h"] as const]]);
-    store.writeMemory(memory);
-    expect(store.readMemory()).toEqual(memory);
+    const manifest = manifestOf(treeOf(1));
+    const seen = new Float64Array(3 * manifest.length).map((_, index) => (index % 2 === 0 ? index : NaN));
+    expect(store.readMemory()).toBeUndefined();
+    store.write(7, manifest);
+    store.writeMemory(7, treeHash(manifest), seen);
+    expect(store.readMemory()).toEqual({ version: 7, tree: treeHash(manifest), manifest, seen });
+    store.forgetMemory();
+    expect(store.readMemory()).toBeUndefined();
   });
 
-  it.for(["", "{", "null", "5", "{}", "[1]", "[[1,2]"])("forget what a scan saw if the file holds '%s'", (text) => {
+  it.for<readonly [string, (store: Versions, manifest: Manifest) => void]>([
+    ["is not there any more", (store) => store.remove(1)],
+    ["became another", (store) => store.write(1, manifestOf(treeOf(2)))],
+    ["has other entries", (store, manifest) => store.writeMemory(1, treeHash(manifest), new Float64Array(3))],
+  ])("forget what a scan saw if its version %s", ([, change]) => {
+    const { store } = versions();
+    const manifest = manifestOf(treeOf(1));
+    store.write(1, manifest);
+    store.writeMemory(1, treeHash(manifest), new Float64Array(3 * manifest.length));
+    expect(store.readMemory()).toBeDefined();
+    change(store, manifest);
+    expect(store.readMemory()).toBeUndefined();
+  });
+
+  it.for([0, 1, 39, 40, 41, 48])("forget what a scan saw if only %i bytes of it are left", (size) => {
     const { disk, store } = versions();
-    store.writeMemory(new Map());
-    disk.unlink("/sites/shop/scan-memory.json");
-    writeFile(disk, "/sites/shop/scan-memory.json", text);
-    expect(store.readMemory()).toEqual(new Map());
+    const manifest = manifestOf(treeOf(1));
+    store.write(1, manifest);
+    store.writeMemory(1, treeHash(manifest), new Float64Array(3 * manifest.length));
+    const bytes = readFile(disk, "/sites/shop/scan-memory");
+    disk.unlink("/sites/shop/scan-memory");
+    writeFile(disk, "/sites/shop/scan-memory", bytes.subarray(0, size));
+    expect(store.readMemory()).toBeUndefined();
   });
 });

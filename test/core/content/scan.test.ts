@@ -33,7 +33,6 @@ function scanned(disk: Disk, options: Partial<ScanOptions> = {}): Scan {
   const found = scan(disk, "/staging", {
     selection: createSelection(takeEverything),
     objects,
-    memory: new Map(),
     startedAt: longAgo,
     ...options,
   });
@@ -135,7 +134,7 @@ describe("a scan", () => {
     const disk = planted({ a: file("x"), closed: directory(0o000) });
     const objects = new ObjectStore(disk, "/objects", "job");
     const from = (path: string) => () =>
-      scan(disk, path, { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: longAgo });
+      scan(disk, path, { selection: createSelection(takeEverything), objects, startedAt: longAgo });
     expect(from("/nowhere")).toThrowError("'/nowhere' does not exist");
     for (const path of ["/staging/a", "/staging"])
       expect(from(path)).toThrowError(expect.objectContaining({ code: "DIST_ERR_CONTENT_STAGING" }));
@@ -174,7 +173,7 @@ describe("a file that changes while it is scanned", () => {
   it("is noticed if it never holds still, and leaves nothing in the store", () => {
     const disk = planted({ a: file("x") });
     const objects = new ObjectStore(disk, "/objects", "job");
-    const options = { selection: createSelection(takeEverything), objects, memory: new Map(), startedAt: longAgo };
+    const options = { selection: createSelection(takeEverything), objects, startedAt: longAgo };
     expect(() =>
       scan(changing(disk, grow(disk)), "/staging", {
         ...options,
@@ -241,17 +240,17 @@ describe("a scan after a scan", () => {
 
   it("opens no file that looks as it did", () => {
     const disk = planted({ a: file("x"), b: file("y") });
-    const { memory, manifest } = scanned(disk);
+    const first = scanned(disk);
     const { names, view } = opened(disk);
-    const second = scanned(view, { memory });
+    const second = scanned(view, { memory: first });
     expect(names).toEqual([]);
-    expect(second.manifest).toEqual(manifest);
+    expect(second.manifest).toEqual(first.manifest);
     expect(second.readBytes).toBe(0);
   });
 
   it("opens a file with another size, time, inode, or of which only the change time differs", () => {
     const disk = planted({ a: file("x"), b: file("y"), c: file("z"), d: file("w") });
-    const { memory } = scanned(disk);
+    const memory = scanned(disk);
     disk.setMtime("/staging/a", 5);
     disk.unlink("/staging/b");
     writeFile(disk, "/staging/b", "y");
@@ -269,20 +268,28 @@ describe("a scan after a scan", () => {
       [changedAt + 2_000, ["/staging/a"]],
       [changedAt + 2_001, []],
     ] as const) {
-      const { memory } = scanned(disk, { startedAt });
+      const memory = scanned(disk, { startedAt });
       const { names, view } = opened(disk);
       scanned(view, { memory, startedAt });
       expect(names, `started at ${startedAt - changedAt}`).toEqual(expected);
     }
   });
 
-  it("opens a file again whose content is not in the store any more", () => {
-    const disk = planted({ a: file("x") });
-    const { memory } = scanned(disk);
-    new ObjectStore(disk, "/objects", "gone").collect(new Set());
+  it("finds what it saw whatever came, went or is not taken any more", () => {
+    const seen = { a: file("x"), d: directory(), "d.html": file("y"), "d/e": file("z"), e: directory(), z: file("w") };
+    const disk = planted(seen);
+    const memory = scanned(disk);
+    for (const name of ["/staging/a", "/staging/z"]) disk.unlink(name);
+    writeFile(disk, "/staging/b", "new");
+    disk.makeDirectory("/staging/a");
     const { names, view } = opened(disk);
-    scanned(view, { memory });
-    expect(names).toEqual(["/staging/a"]);
+    const selection = createSelection({ ...takeEverything, exclude: ["/e"] });
+    const second = scanned(view, { memory, selection });
+    expect(paths(second)).toEqual(["a", "b", "d", "d/e", "d.html"]);
+    expect(names).toEqual(["/staging/b"]);
+    const third = opened(disk);
+    scanned(third.view, { memory: second, selection });
+    expect(third.names).toEqual([]);
   });
 
   it("keeps the times of files whose content is as before", () => {
@@ -315,7 +322,6 @@ describe("on a real disk", () => {
     const found = scan(realDisk, staging, {
       selection: createSelection(takeEverything),
       objects,
-      memory: new Map(),
       startedAt: Date.now(),
     });
     objects.settle();
