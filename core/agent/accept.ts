@@ -62,13 +62,13 @@ export function checkAssignment(
   let sizeBytes = 0;
   for (const command of commands()) {
     count += 1;
+    if (count > permission.maxEntries) throw refuse(`it has more than ${permission.maxEntries} commands`);
     if (command.kind === "file") sizeBytes += command.sizeBytes;
     const reason = refuseCommand(command, permission);
     if (reason !== undefined) throw refuse(reason);
   }
   if (sizeBytes > permission.maxBytes)
     throw refuse(`its files have ${sizeBytes} bytes, ${permission.maxBytes} are allowed`);
-  if (count > permission.maxEntries) throw refuse(`it has ${count} commands, ${permission.maxEntries} are allowed`);
 }
 
 function refuseCommand(

@@ -97,13 +97,8 @@ function readDetail(json: string): unknown {
 
 /** The first entry that was written once and is not there, or no longer the one that was written first. */
 function firstLost(noted: readonly LedgerRecord[], there: ReadonlyMap<number, string>): number | undefined {
-  let last = 0;
-  for (const record of noted) {
-    const number = Number(record["number"]);
-    if (number <= last || there.get(number) !== record["hash"]) return number;
-    last = number;
-  }
-  return undefined;
+  const lost = noted.find((record) => there.get(Number(record["number"])) !== record["hash"]);
+  return lost === undefined ? undefined : Number(lost["number"]);
 }
 
 function hashOf(entry: Omit<Schema["audit"], "hash">, before: string): string {

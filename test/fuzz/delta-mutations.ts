@@ -7,7 +7,7 @@ const headerBytes = 21;
 interface Segment {
   readonly flags: number;
   /** Copies, literals and jumps as numbers, then raw and aligned bytes as such. */
-  readonly streams: readonly (readonly number[])[];
+  readonly streams: readonly (readonly number[] | Uint8Array)[];
   /** What its header says of the length of a stream beyond what is so. */
   readonly lie?: { readonly stream: number; readonly by: number };
 }
@@ -19,7 +19,7 @@ export function segmentsOf(delta: Uint8Array): readonly Segment[] {
     const header = new DataView(delta.buffer, delta.byteOffset + at, headerBytes);
     at += headerBytes;
     const streams = [0, 1, 2, 3, 4].map((stream) => {
-      const bytes = [...delta.subarray(at, (at += header.getUint32(1 + 4 * stream, true)))];
+      const bytes = delta.subarray(at, (at += header.getUint32(1 + 4 * stream, true)));
       return stream < 3 ? numbers(bytes) : bytes;
     });
     segments.push({ flags: header.getUint8(0), streams });
@@ -46,7 +46,8 @@ function mutateSegments(segments: readonly Segment[], random: SimRandom): readon
     return segments.with(at, { ...segment, lie: { stream: random.below(5), by } });
   }
   const stream = random.below(5);
-  const streams = segment.streams.with(stream, mutateStream(segment.streams[stream] ?? [], stream < 3, random));
+  const changed = mutateStream([...(segment.streams[stream] ?? [])], stream < 3, random);
+  const streams = segment.streams.with(stream, stream < 3 ? changed : Uint8Array.from(changed));
   return segments.with(at, { ...segment, streams });
 }
 
@@ -73,7 +74,7 @@ function odd(random: SimRandom): number {
   return pick(random, [0, 1, power - 1, power, power + 1, random.below(70_000)]);
 }
 
-function numbers(bytes: readonly number[]): number[] {
+function numbers(bytes: Uint8Array): number[] {
   const values: number[] = [];
   let value = 0;
   let scale = 1;
@@ -95,7 +96,9 @@ function base128(value: number): number[] {
 
 function bytesOf(segments: readonly Segment[]): Uint8Array {
   const parts = segments.flatMap(({ flags, streams, lie }) => {
-    const bodies = streams.map((stream, index) => Buffer.from(index < 3 ? stream.flatMap(base128) : stream));
+    const bodies = streams.map((stream) =>
+      stream instanceof Uint8Array ? stream : Buffer.from(stream.flatMap(base128)),
+    );
     const header = Buffer.alloc(headerBytes);
     header.writeUInt8(flags);
     for (const [index, { length }] of bodies.entries())

@@ -38,7 +38,7 @@ export function failsWith(...codes: readonly ErrorCode[]): (error: unknown) => b
 }
 
 /** What became of the cases. */
-export interface Tally {
+interface Tally {
   readonly accepted: number;
   readonly refused: number;
   readonly slowestMs: number;

@@ -33,8 +33,8 @@ describe("a fault is found", () => {
       codeOf(Object.assign(new Error("no file"), { code: "ENOENT" })),
       "ENOENT: Error: no file",
     ],
-    ["work for longer than 100 ms", () => work(110), "it takes 1"],
-    ["waiting for longer than 2 s", () => new Promise((resolve) => setTimeout(resolve, 2_100)), "it takes 2"],
+    ["work for longer than 100 ms", () => work(110), "of them work"],
+    ["waiting for longer than 2 s", () => new Promise((resolve) => setTimeout(resolve, 2_100)), "of them work"],
   ])("%s", { timeout: 60_000 }, async (name, fault, text) => {
     const failed = fuzz(saboteur(name, fault), { cases: 1_100 });
     await expect(failed).rejects.toThrow(text);

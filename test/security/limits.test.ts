@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,6 +95,35 @@ describe("SEC-32: an update in sections", () => {
   });
 });
 
+describe("SEC-32: an update", () => {
+  it("of 10,000,000 commands in 20 KB is refused in little memory", { timeout: 180_000 }, () => {
+    const program = join(import.meta.dirname, "take-many-commands.ts");
+    const run = spawnSync(process.execPath, ["--max-old-space-size=512", program, "10000000"], { encoding: "utf8" });
+    expect(run.status, run.stderr).toBe(0);
+    const { sizeBytes, ...refusal } = JSON.parse(run.stdout) as { sizeBytes: number };
+    expect(sizeBytes).toBeLessThan(20_000);
+    expect(refusal).toMatchObject({
+      code: "DIST_ERR_POLICY_REFUSED",
+      message: expect.stringContaining("more than 2000000 commands") as string,
+    });
+  });
+
+  it("of 1,000,000 files in one directory is refused as soon as there are more than the node lets the site have", () => {
+    let made = 0;
+    const commands = function* (): Generator<Command> {
+      for (; made < 1_000_000; made += 1) yield fileCommand(`d/${made}`, Buffer.of());
+    };
+    const assignment: Assignment = { id: hashA, header: empty, commands };
+    const permission: SitePermission = {
+      ...{ directory: "/srv/www", maxEntries: 1_000, maxBytes: 1, maxFileBytes: 1, extensions: [] },
+      ...{ names: "any", symlinks: "keep" },
+    };
+    const check = () => checkAssignment(assignment, "n1", { site: "shop", lastSerial: 0 }, permission, 0);
+    expect(check).toThrow(failing("DIST_ERR_POLICY_REFUSED"));
+    expect(made).toBe(1_000);
+  });
+});
+
 describe("SEC-32: a tree", () => {
   it("100,000 directories deep is refused as soon as it is read", () => {
     const deep = Array.from({ length: 300 }, (_, index) =>
@@ -161,7 +191,7 @@ describe("SEC-32: a pattern of which a name makes something endless", () => {
     const { takes } = createSelection({ ...takeEverything, exclude: patterns });
     const begun = process.cpuUsage();
     for (const name of [long, path]) expect(takes(name)).toBe(true);
-    // Of which picomatch, or any regular expression made of them, needs centuries.
+    // A regular expression made of them needs centuries.
     expect(process.cpuUsage(begun).user).toBeLessThan(2_000_000);
   });
 });

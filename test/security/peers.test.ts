@@ -91,45 +91,40 @@ describe("SEC-43: a name that control sends", () => {
     "",
   ];
 
-  it("is looked up among what the node has, and is nowhere fetched from", async () => {
+  /** Tries each of these on a node whose control is not to be trusted. */
+  async function onNode(attack: (control: FakeControl, name: string) => Promise<void>): Promise<void> {
     const root = mkdtempSync(join(tmpdir(), "distributary-peers-"));
     try {
       writeFileSync(join(root, "local.yaml"), "roots: { www: ./www }\n");
       await using control = await FakeControl.start(join(root, "local.yaml"));
-      for (const name of elsewhere) {
-        const good = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
-        const answer = await control.prepare({ ...good, transports: [name] });
-        expect(answer, name).toMatchObject({ type: "failed", code: "DIST_ERR_PROVIDER_UNKNOWN" });
-        const part = { offset: 0, base: [], sizeBytes: data.length, deltaBytes: data.length };
-        const blocks = [[data.length, true]] as const;
-        for (const names of [
-          { engine: name, compressor: "none", cipher: "none" },
-          { engine: "whole", compressor: name, cipher: "none" },
-        ]) {
-          const parts = [{ ...part, blocks, ...names }];
-          const bad = control.notice("update", 1, { commands: [fileCommand("a", data)], data, header: { parts } });
-          expect(await control.prepare(bad), name).toMatchObject({ type: "failed", code: "DIST_ERR_PROVIDER_UNKNOWN" });
-        }
-      }
-    } finally {
-      rmSync(root, { recursive: true });
-    }
-  });
-
-  it("as that of an assignment asks control for nothing but assignments", async () => {
-    const root = mkdtempSync(join(tmpdir(), "distributary-peers-"));
-    try {
-      writeFileSync(join(root, "local.yaml"), "roots: { www: ./www }\n");
-      await using control = await FakeControl.start(join(root, "local.yaml"));
-      for (const id of elsewhere) {
-        const { sealed: _, ...notice } = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
-        const answer = await control.prepare({ ...notice, id });
-        expect(answer, id).toMatchObject({ type: "failed" });
-      }
+      for (const name of elsewhere) await attack(control, name);
       const good = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
       expect(await control.prepare(good)).toMatchObject({ type: "prepared" });
     } finally {
       rmSync(root, { recursive: true });
     }
-  });
+  }
+
+  it("is looked up among what the node has, and is nowhere fetched from", () =>
+    onNode(async (control, name) => {
+      const unknown = { type: "failed", code: "DIST_ERR_PROVIDER_UNKNOWN" };
+      const good = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
+      expect(await control.prepare({ ...good, transports: [name] }), name).toMatchObject(unknown);
+      const part = { offset: 0, base: [], sizeBytes: data.length, deltaBytes: data.length };
+      const blocks = [[data.length, true]] as const;
+      for (const names of [
+        { engine: name, compressor: "none", cipher: "none" },
+        { engine: "whole", compressor: name, cipher: "none" },
+      ]) {
+        const parts = [{ ...part, blocks, ...names }];
+        const bad = control.notice("update", 1, { commands: [fileCommand("a", data)], data, header: { parts } });
+        expect(await control.prepare(bad), name).toMatchObject(unknown);
+      }
+    }));
+
+  it("as that of an assignment asks control for nothing but assignments", () =>
+    onNode(async (control, id) => {
+      const { sealed: _, ...notice } = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
+      expect(await control.prepare({ ...notice, id }), id).toMatchObject({ type: "failed" });
+    }));
 });

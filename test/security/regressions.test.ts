@@ -48,12 +48,7 @@ describe("an agent", () => {
     const stop = new AbortController();
     const directory = join(control.directory, "agent-again");
     cpSync(join(control.directory, "agent"), directory, { recursive: true });
-    const options = {
-      name: "a",
-      directory,
-      control: { host: "127.0.0.1", port: 1 },
-      labels: {},
-    };
+    const options = { name: "a", directory, control: { host: "127.0.0.1", port: 1 }, labels: {} };
     let told: (() => void) | undefined;
     const runs = new Promise((resolve) => (told = () => resolve("runs")));
     const log = { ...silent, warn: (_: object, text: string) => text === "no stream to control" && told?.() };

@@ -8,7 +8,7 @@ import type { TrialOptions } from "./site-trial.ts";
 /** Moments at which a crash or an error was tried: operation and what was left, and of recoveries both. */
 let points = 0;
 
-describe.each(scenarios)("$title", (scenario) => {
+describe.each(scenarios)("SEC-36: $title", (scenario) => {
   const loop = (options?: TrialOptions) => CrashLoop.prepare(scenario, emptyDisk(), options);
 
   it("survives a loss of power once it was acknowledged", async () => {

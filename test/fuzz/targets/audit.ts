@@ -42,6 +42,8 @@ function databaseOf(rows: () => unknown[]): Kysely<Schema> {
 /** What somebody with the rights of the database may have done to the audit. */
 const audit = defineTarget({
   name: "audit",
+  // Each is a whole chain.
+  testCases: 20_000,
   isRefusal: (error) => error === noticed,
   async open() {
     let rows: unknown[] = [];

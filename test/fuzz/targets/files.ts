@@ -81,6 +81,8 @@ function ledgerText(lines: readonly unknown[]): string {
 /** What keeps a serial from being given out twice. */
 const ledger = defineTarget({
   name: "ledger",
+  // It is read twice, 64 KiB at a time.
+  testCases: 50_000,
   isRefusal: failsWith("DIST_ERR_STORE_LEDGER"),
   open() {
     const lines = [1, 2, 3].map((serial) => [
@@ -180,6 +182,8 @@ const permission = { ...limits, directory: "/srv/shop", extensions: [], names: "
 /** What says which release is live. */
 const pointers = defineTarget({
   name: "pointers",
+  // Each is read as a file and as a link.
+  testCases: 50_000,
   isRefusal: failsWith("DIST_ERR_POINTER_FOREIGN"),
   open: () => ({
     make(random): Uint8Array {

@@ -128,6 +128,8 @@ const certificateRequest = defineTarget({
 /** Certificates that name other peers, or several. */
 const certificate = defineTarget({
   name: "certificate",
+  // OpenSSL takes its time.
+  testCases: 20_000,
   // What OpenSSL refuses never gets as far as to us.
   isRefusal: (error) => /^ERR_(OSSL|INVALID)/.test(String((error as NodeJS.ErrnoException).code)),
   open() {

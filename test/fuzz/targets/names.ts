@@ -81,7 +81,7 @@ const selection = defineTarget({
         include: random.below(2) === 0 ? [] : [glob()],
         exclude: [glob(), glob()],
         types: random.below(4) === 0 ? [mutateText("html", random)] : [],
-        paths: [name(), name(), name()],
+        paths: [name(), name()],
       };
     },
     feed({ paths: asked, ...given }) {
