@@ -16,9 +16,9 @@ export function isGlob(text: string): boolean {
 }
 
 /**
- * Reads a pattern: `*` is any part of a name, `?` one character of it, `[a-z]` and `[!a-z]` one of some, `**` any number
- * of directories, `{a,b}` one or the other; `\` takes the meaning from what follows. Throws RangeError for more than 100
- * alternatives.
+ * Reads a pattern: `*` is any part of a name, `?` one character of it, `[a-z]` and `[!a-z]` one of some, `**` any
+ * number of directories, `{a,b}` one or the other; `\` takes the meaning from what follows. Throws RangeError for more
+ * than 100 alternatives.
  *
  * No regular expression is made of it: matching takes time in proportion to the lengths of pattern and path, whatever
  * they are.

@@ -192,12 +192,13 @@ export class Releases {
 
   /**
    * Takes the site off this node: first nothing is live any more, then releases are deleted. The journal stays, so that
-   * no old order is followed.
+   * no old order is followed. Carried out twice it does nothing the second time.
    */
   remove({ header }: Assignment): SiteState {
     if (this.#isUncertain) this.recover();
-    const { live } = this.#ledger;
-    this.#record({ serial: header.serial, ...(live === undefined ? {} : { from: live }) });
+    const { live, lastSerial } = this.#ledger;
+    if (live !== undefined) this.#record({ serial: header.serial, from: live });
+    else if (lastSerial < header.serial) this.#record({ serial: header.serial });
     this.#dropReleases(new Set());
     this.dropSpare();
     return this.state;

@@ -200,6 +200,19 @@ export class Assignments {
     for (const { id } of await this.ofJob(job)) this.discard(id);
   }
 
+  /** Deletes the files that no job needs any more, which a crash left behind. To be called before jobs go on. */
+  async sweep(): Promise<void> {
+    if (this.#disk.stat(this.#directory) === undefined) return;
+    const rows = await this.#db
+      .selectFrom("assignment")
+      .innerJoin("job", "job.id", "assignment.job")
+      .select("assignment.id")
+      .where("job.state", "in", ["queued", "running", "deferred"])
+      .execute();
+    const needed = new Set(rows.map(({ id }) => id));
+    for (const id of this.#disk.list(this.#directory)) if (!needed.has(id)) this.discard(id);
+  }
+
   discard(id: string): void {
     this.#stores.delete(id);
     removeTree(this.#disk, join(this.#directory, id));

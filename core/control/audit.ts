@@ -13,8 +13,8 @@ export interface AuditEntry {
 }
 
 /**
- * Who did what: written before it is done, in a chain in which every hash covers the entry before. The hashes stand in a
- * file beside the database too, which shows if the newest entries were cut off, or an older database was put in place.
+ * Who did what: written before it is done, in a chain in which every hash covers the entry before. The hashes stand in
+ * a file beside the database too, which shows if the newest entries were cut off, or an older database took its place.
  */
 export class Audit {
   readonly #db: Kysely<Schema>;

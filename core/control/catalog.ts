@@ -97,8 +97,12 @@ export class Catalog {
   async site(name: string): Promise<CatalogSite> {
     const row = await this.#db.selectFrom("site").selectAll().where("name", "=", name).executeTakeFirst();
     if (row !== undefined) return this.#site(row);
-    const known = await this.#db.selectFrom("site").select("name").orderBy("name").execute();
-    throw failure("DIST_ERR_SITE_UNKNOWN", { site: name, known: known.map((each) => each.name).join(", ") || "none" });
+    throw failure("DIST_ERR_SITE_UNKNOWN", { site: name, known: (await this.siteNames()).join(", ") || "none" });
+  }
+
+  async siteNames(): Promise<string[]> {
+    const rows = await this.#db.selectFrom("site").select("name").orderBy("name").execute();
+    return rows.map(({ name }) => name);
   }
 
   async sites(): Promise<CatalogSite[]> {

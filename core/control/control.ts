@@ -41,6 +41,8 @@ export interface ControlOptions {
   /** Where local plugins and packages are looked for. */
   readonly pluginDirectory: string;
   readonly log: Log;
+  /** How its database is opened, if not as usual. */
+  readonly openStore?: typeof openStore;
 }
 
 /** The role that plans, distributes and records. */
@@ -114,7 +116,8 @@ export class Control implements AsyncDisposable {
     const kernel = resources.use(await loadKernel(options, options.plugins));
     const url = options.databaseUrl === undefined ? {} : { url: options.databaseUrl };
     const pluginMigrations = Object.fromEntries(kernel.extensions.migrations);
-    const store = resources.use(await openStore({ directory, log, pluginMigrations, ...url }));
+    const open = options.openStore ?? openStore;
+    const store = resources.use(await open({ directory, log, pluginMigrations, ...url }));
     const care = setInterval(() => void careFor(store, log), careMs);
     resources.defer(() => clearInterval(care));
     const authority = await openAuthority(join(directory, "authority"));
@@ -144,6 +147,7 @@ export class Control implements AsyncDisposable {
     const resources = this.#resources;
     this.linkPort = link.port;
     removeTree(this.#io.disk, join(directory, "building"));
+    await this.assignments.sweep();
     await this.#ensureAdmin();
     await this.#kernel.start("control", this.#io);
     resources.defer(() => this.#planner[Symbol.asyncDispose]());

@@ -156,7 +156,7 @@ export class LinkServer {
     else response.once("finish", () => socket.destroySoon());
   }
 
-  /** Writes an answer as fast as the peer takes it, every chunk at once. A body that breaks off breaks the connection. */
+  /** Writes an answer as fast as the peer takes it, every chunk at once. A body that breaks off, breaks it. */
   async #send(
     { status, headers = {}, body }: HttpAnswer,
     response: ServerResponse,

@@ -66,7 +66,7 @@ const speeds: string[][] = [];
 const memories: string[][] = [];
 for (const mebibytes of sizes) {
   const sizeBytes = mebibytes * 2 ** 20;
-  await using fleet = await BenchFleet.start((directory) => {
+  await using fleet = await BenchFleet.start(Math.ceil((mebibytes * 10) / 1024) + 2, (directory) => {
     const staging = join(directory, "staging");
     mkdirSync(staging);
     writeFile(join(staging, "disk.img"), noiseChunks("large", sizeBytes));

@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, linkSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { decodeAssignment } from "../../core/assignment/decode.ts";
 import { encodeAssignment } from "../../core/assignment/encode.ts";
@@ -27,6 +16,7 @@ import { realDisk } from "../../core/runtime/disk.ts";
 import { fullHeader } from "../core/assignment/sample.ts";
 import { changedManifest, madeUpManifest } from "../core/content/made-up-manifest.ts";
 import { format, machine, table } from "./measuring.ts";
+import { OwnDisk } from "./own-disk.ts";
 
 /*
  * A tree of a million entries: what control and a node do with its manifest, with an update that changes one file in a
@@ -118,12 +108,10 @@ function objects(directory: string): void {
   row("collect: these go, and one object in a hundred", () => planCollect(library, "demo", ten));
 }
 
-const directory = mkdtempSync(join(tmpdir(), "distributary-bench-"));
-try {
-  manifests();
-  objects(directory);
-} finally {
-  rmSync(directory, { recursive: true, force: true });
+manifests();
+{
+  using disk = new OwnDisk(10);
+  objects(disk.path);
 }
 console.log(`${machine()}, ${format(entryCount)} entries\n`);
 console.log(table(["", "ms", "memory at most, MiB"], rows));

@@ -48,18 +48,18 @@ it("SEC-19: whatever was sent once, sent again in any order, changes nothing", a
   }
 });
 
-it.each([
+it.each<[string, (trial: SiteTrial) => Promise<void>]>([
   ["a restart", async () => {}],
-  ["releases were dropped", async (trial: SiteTrial) => void (await trial.publish(3, 9, 2))],
-  ["the site was removed", async (trial: SiteTrial) => void trial.remove(20)],
+  ["releases were dropped", async (trial) => void (await trial.publish(3, 9, 2))],
+  ["the site was removed", async (trial) => void trial.remove(20)],
   [
     "it was removed and came back",
-    async (trial: SiteTrial) => {
+    async (trial) => {
       trial.remove(20);
       await trial.publish(1, 21, 0);
     },
   ],
-] as const)("SEC-19: what was good once is still known as old after %s", async (_, act) => {
+])("SEC-19: what was good once is still known as old after %s", async (_, act) => {
   const disk = emptyDisk();
   const before = new SiteTrial(disk);
   await before.publish(1, 1, 0);

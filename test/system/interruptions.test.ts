@@ -1,5 +1,9 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Journal } from "../../core/agent/journal.ts";
+import { realDisk } from "../../core/runtime/disk.ts";
+import { SimRandom } from "../../sdk/testkit/sim/random.ts";
 import { Deployment } from "./deployment.ts";
 import type { Program } from "./program.ts";
 import { mixedTree, noise, readTree, writeTree } from "./tree.ts";
@@ -92,6 +96,68 @@ describe("control that is killed during a publish", () => {
     const snapshots = await deployment.api<{ serial: number }[]>("GET", "/v1/sites/www/snapshots");
     const serials = snapshots.map(({ serial }) => serial);
     expect(new Set(serials).size).toBe(serials.length);
+  });
+});
+
+describe("control that is killed at any moment of publishes, 20 times", () => {
+  const random = new SimRandom(20);
+  const nodes = ["a", "b"];
+  let deployment: Deployment;
+  let publishMs: number;
+  const job = (id: string) => deployment.api<Job>("GET", `/v1/jobs/${id}`);
+  const isOver = ({ state }: Job) => state !== "queued" && state !== "running";
+  const ended = async (id: string) => {
+    if (!isOver(await job(id))) await deployment.control?.says("job ended", { job: id });
+  };
+  const publish = () => deployment.api<Job>("POST", "/v1/jobs", { kind: "publish", site: "www" });
+
+  beforeAll(async () => {
+    deployment = await Deployment.create({ groups: { web: { nodes } }, sites: { www: { group: "web" } } });
+    await deployment.startAll(...nodes);
+    mixedTree(deployment.staging("www"), "whole");
+    const began = performance.now();
+    await ended((await publish()).id);
+    publishMs = performance.now() - began;
+  });
+  afterAll(() => deployment[Symbol.asyncDispose]());
+
+  it("finishes every job that it accepted, once and on every node", async () => {
+    let cutOff = 0;
+    for (let version = 2; version <= 21; version += 1) {
+      writeTree(deployment.staging("www"), { "index.html": `${version}\n` });
+      const asked = publish().catch(() => undefined);
+      await setTimeout((random.below(1_000) / 1_000) * publishMs);
+      await deployment.control?.kill("SIGKILL");
+      const accepted = await asked;
+      await deployment.startControl();
+      const jobs = await deployment.api<Job[]>("GET", "/v1/jobs");
+      if (accepted !== undefined) expect(jobs.map(({ id }) => id)).toContain(accepted.id);
+      if (!jobs.every(isOver)) cutOff += 1;
+      const { id } = jobs.length === version ? (jobs[0] ?? (await publish())) : await publish();
+      await ended(id);
+      expect(await job(id)).toMatchObject({ kind: "publish", state: "done", version });
+      const staged = readTree(deployment.staging("www"));
+      for (const node of nodes) {
+        expect(readTree(deployment.live(node, "www"))).toEqual(staged);
+        const orders = new Journal(realDisk, join(deployment.site(node, "www"), ".dst/journal")).read();
+        const switches = orders.flatMap((record) => (record.type === "switching" ? [record.serial] : []));
+        expect(new Set(switches).size).toBe(switches.length);
+      }
+    }
+    expect(cutOff).toBeGreaterThan(5);
+  }, 300_000);
+
+  it("leaves no other job behind, and every serial is one assignment, carried out once", async () => {
+    const jobs = await deployment.api<Job[]>("GET", "/v1/jobs");
+    expect(jobs.map(({ kind, state }) => `${kind} ${state}`)).toEqual(jobs.map(() => "publish done"));
+    expect(jobs).toHaveLength(21);
+    const snapshots = await deployment.api<{ serial: number; type: string }[]>(
+      "GET",
+      "/v1/sites/www/snapshots?limit=1000",
+    );
+    const serials = snapshots.map(({ serial }) => serial);
+    expect(new Set(serials).size).toBe(serials.length);
+    expect(snapshots.filter(({ type }) => type === "commit")).toHaveLength(21);
   });
 });
 

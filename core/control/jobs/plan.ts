@@ -221,10 +221,12 @@ export function planCopy({ disk, directory }: Library, site: string, from: numbe
 }
 
 /**
- * Deletes versions of a site, and every object that no manifest of any site names; returns the bytes that became free.
+ * Deletes all versions of a site but those to be kept, and every object that no manifest of any site names; returns the
+ * bytes that became free.
  */
-export function planCollect({ disk, directory }: Library, site: string, dropped: readonly number[]): number {
-  for (const number of dropped) new Versions(disk, join(directory, "sites", site)).remove(number);
+export function planCollect({ disk, directory }: Library, site: string, kept: readonly number[]): number {
+  const own = new Versions(disk, join(directory, "sites", site));
+  for (const number of own.list()) if (!kept.includes(number)) own.remove(number);
   const needed = new Set<string>();
   for (const each of disk.list(join(directory, "sites"))) {
     const versions = new Versions(disk, join(directory, "sites", each));

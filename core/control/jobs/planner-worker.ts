@@ -46,7 +46,7 @@ function answer(request: PlannerRequest, progress: Progress): unknown {
     case "copy":
       return planCopy(library, request.site, request.from, request.to);
     case "collect":
-      return planCollect(library, request.site, request.dropped);
+      return planCollect(library, request.site, request.kept);
   }
 }
 

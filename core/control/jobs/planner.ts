@@ -14,7 +14,7 @@ export type PlannerRequest =
   | ({ readonly type: "scan" } & ScanRequest)
   | ({ readonly type: "build" } & BuildRequest)
   | { readonly type: "copy"; readonly site: string; readonly from: number; readonly to: number }
-  | { readonly type: "collect"; readonly site: string; readonly dropped: readonly number[] };
+  | { readonly type: "collect"; readonly site: string; readonly kept: readonly number[] };
 
 export interface FlatError {
   readonly message: string;
@@ -67,9 +67,9 @@ export class Planner implements AsyncDisposable {
     return this.#ask({ type: "copy", site, from, to });
   }
 
-  /** Deletes versions of a site and every object that only they needed; resolves with the bytes freed. */
-  collect(site: string, dropped: readonly number[]): Promise<number> {
-    return this.#ask({ type: "collect", site, dropped });
+  /** Deletes all versions of a site but these, and every object that only they needed; resolves with the bytes freed. */
+  collect(site: string, kept: readonly number[]): Promise<number> {
+    return this.#ask({ type: "collect", site, kept });
   }
 
   #ask<Value>(request: PlannerRequest, progress: Progress = () => {}): Promise<Value> {

@@ -39,11 +39,13 @@ export class Reconciler {
   async #look(): Promise<void> {
     const now = this.#parts.clock.now();
     for (const [key, moment] of this.#tryAgainAt) if (moment <= now) this.#tryAgainAt.delete(key);
-    for (const site of await this.#parts.catalog.sites()) {
-      if (this.#parts.stopping.aborted || (await this.#calls.isBusy(site.name))) continue;
+    for (const name of await this.#parts.catalog.siteNames()) {
+      if (this.#parts.stopping.aborted || (await this.#calls.isBusy(name))) continue;
+      // Only now: what a job changes must not be compared with what was before it.
+      const site = await this.#parts.catalog.site(name);
       const nodes = await this.#staleNodes(site);
-      if (nodes.length === 0) continue;
-      await this.#calls.propose(site.liveVersion === undefined ? "remove" : "replicate", site.name, { nodes });
+      if (nodes.length === 0 || (await this.#calls.isBusy(name))) continue;
+      await this.#calls.propose(site.liveVersion === undefined ? "remove" : "replicate", name, { nodes });
     }
   }
 

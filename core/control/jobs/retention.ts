@@ -23,6 +23,8 @@ export async function dropOldVersions(parts: JobParts, { name, policy }: Catalog
   if (dropped.length === 0) return;
   const numbers = dropped.map(({ number }) => number);
   await db.deleteFrom("version").where("site", "=", name).where("number", "in", numbers).execute();
-  const freed = await parts.planner().collect(name, numbers);
+  // Also those that were dropped before, but not deleted because control was stopped.
+  const kept = rows.filter((row) => !dropped.includes(row)).map(({ number }) => number);
+  const freed = await parts.planner().collect(name, kept);
   parts.log.info({ site: name, versions: numbers, freed }, "old versions dropped");
 }

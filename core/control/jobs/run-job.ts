@@ -107,7 +107,9 @@ class JobRun {
   async switchTo(): Promise<JobOutcome> {
     const { job } = this.#record;
     const nodes = await this.#nodes();
-    const version = job.params.version ?? this.#site.backupVersion;
+    // Once it was ordered, the backup is what was live before.
+    const ordered = await this.#ordered();
+    const version = job.params.version ?? ordered?.version ?? this.#site.backupVersion;
     if (version === undefined)
       throw failure("DIST_ERR_JOB_NOTHING_LIVE", { site: this.#site.name, action: "go back to" });
     await this.#record.change({ version });
@@ -119,6 +121,9 @@ class JobRun {
 
   async remove(): Promise<JobOutcome> {
     const { nodes } = this.#record.job.params;
+    // It was meant for nodes that still have what nobody wants any more.
+    if (nodes !== undefined && this.#site.liveVersion !== undefined)
+      return { state: "cancelled", reason: "the site is live" };
     const overrides = nodes === undefined ? {} : { quorum: 1, belowQuorum: "cancel" as const };
     return this.#rollOut(nodes ?? (await this.#nodes()), overrides, undefined, (members) =>
       issueRemoval(this.#parts, this.#record, this.#site, members),
@@ -164,6 +169,12 @@ class JobRun {
     );
   }
 
+  /** What makes the job's version live, if it was issued before control stopped. */
+  async #ordered(): Promise<Issued | undefined> {
+    const issued = await this.#parts.assignments.ofJob(this.#record.job.id);
+    return issued.find(({ type }) => type !== "update");
+  }
+
   /** Rolls out, or goes on with a commit that was issued before control stopped: that one may be anywhere. */
   async #rollOut(
     nodes: readonly string[],
@@ -172,7 +183,7 @@ class JobRun {
     issue: (nodes: readonly string[]) => Promise<Issued>,
   ): Promise<JobOutcome> {
     const { policy, site } = this.#site;
-    const ordered = (await this.#parts.assignments.ofJob(this.#record.job.id)).find(({ type }) => type !== "update");
+    const ordered = await this.#ordered();
     if (ordered !== undefined) await this.#setLive(ordered);
     const rollout = new RunningRollout(this.#parts, {
       record: this.#record,
@@ -222,7 +233,8 @@ class JobRun {
     const { db, events } = this.#parts;
     const version = type === "remove" ? null : ordered;
     const { name, liveVersion } = this.#site;
-    const backup_version = liveVersion === version ? (this.#site.backupVersion ?? null) : (liveVersion ?? null);
+    const backup_version =
+      (liveVersion ?? null) === version ? (this.#site.backupVersion ?? null) : (liveVersion ?? null);
     await db.updateTable("site").set({ live_version: version, backup_version }).where("name", "=", name).execute();
     events.emit({ type: "site", site: name, liveVersion: version });
   }

@@ -85,6 +85,10 @@ describe("a site on a node", () => {
     expect(await trial.switchTo(3, 6)).toEqual(switched);
     expect(trial.disk.operations).toBe(after);
     expect(prepared.prepared?.version).toBe(3);
+    const removed = trial.remove(7);
+    const gone = trial.disk.operations;
+    expect(trial.remove(7)).toEqual(removed);
+    expect(trial.disk.operations).toBe(gone);
   });
 
   it("notes the serial of an order that changes nothing, so that no older one is followed", async () => {

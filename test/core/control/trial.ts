@@ -8,6 +8,7 @@ import type { PluginUse } from "../../../core/kernel/loader.ts";
 import type { JobRequest } from "../../../core/control/jobs/job-request.ts";
 import type { ControlEvent } from "../../../core/control/events.ts";
 import type { Job } from "../../../core/control/jobs/job.ts";
+import type { ControlOptions } from "../../../core/control/control.ts";
 import { runControl } from "../../../core/control/run-control.ts";
 import type { RunningControl } from "../../../core/control/run-control.ts";
 import { realIo } from "../../../core/runtime/io.ts";
@@ -32,6 +33,11 @@ export class Trial implements AsyncDisposable {
   readonly #agents = new Map<string, RunningAgent>();
   #running: RunningControl | undefined;
   plugins: readonly PluginUse[] = [];
+  /** What control gets instead of the usual, from its next start on. */
+  options: Partial<ControlOptions> = {};
+  io = realIo;
+  /** Where agents look for control, if not at its own port. */
+  agentPort: number | undefined;
 
   private constructor(directory: string, database: string | undefined) {
     this.directory = directory;
@@ -76,8 +82,8 @@ export class Trial implements AsyncDisposable {
       log,
     };
     this.#running = await runControl(
-      { ...options, ...(database === undefined ? {} : { databaseUrl: database }) },
-      realIo,
+      { ...options, ...(database === undefined ? {} : { databaseUrl: database }), ...this.options },
+      this.io,
     );
     this.#linkPort = this.control.linkPort;
   }
@@ -105,7 +111,7 @@ export class Trial implements AsyncDisposable {
       {
         name,
         directory: join(directory, "agents", name),
-        control: { host: "127.0.0.1", port: this.#linkPort },
+        control: { host: "127.0.0.1", port: this.agentPort ?? this.#linkPort },
         labels: options.labels ?? {},
         policyFile: join(directory, "local.yaml"),
         token: text,

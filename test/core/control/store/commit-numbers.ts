@@ -1,10 +1,15 @@
-/** A process that commits 1, 2, 3, … to the store of a directory and says which are confirmed, until it is killed. */
+/**
+ * A process that commits 1, 2, 3, … to the store of a directory, or of a directory and a server, and says which are
+ * confirmed, until it is killed.
+ */
 import { sql } from "kysely";
 import { openStore } from "../../../../core/control/store/open-store.ts";
 import { quietLog } from "./quiet-log.ts";
 
 const pluginMigrations = { "test/0001": { up: ["create table number (value integer primary key)"] } };
-const { db } = await openStore({ directory: process.argv[2] ?? "", log: quietLog(), pluginMigrations });
+const [directory = "", url] = process.argv.slice(2);
+const place = { directory, ...(url === undefined ? {} : { url }) };
+const { db } = await openStore({ ...place, log: quietLog(), pluginMigrations });
 const query = sql<{ top: number; n: number }>`select coalesce(max(value), 0) as top, count(*) as n from number`;
 const { rows } = await query.execute(db);
 const { top, n } = rows[0] ?? { top: 0, n: 0 };

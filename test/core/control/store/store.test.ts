@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { AbortedTransactionError, Kysely, sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { migrate } from "../../../../core/control/store/migrate.ts";
@@ -51,6 +53,14 @@ describe.each(Object.entries(databases))("the %s database", (_, prepare) => {
 
   afterEach(async () => {
     await db.deleteFrom("item").execute();
+  });
+
+  test("is kept from a second process as long as it is open", async () => {
+    const args = [join(import.meta.dirname, "commit-numbers.ts"), ...Object.values(place)];
+    const second = promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+    const refusal = expect.stringContaining("DIST_ERR_STORE_LOCKED") as string;
+    await expect(second).rejects.toMatchObject({ stdout: "", stderr: refusal });
+    await expect(second).rejects.toThrow(`in use by process ${process.pid}`);
   });
 
   test("has every table of the schema", async () => {
