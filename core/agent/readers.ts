@@ -1,8 +1,8 @@
 import type { Millis } from "distributary/sdk";
 
 /**
- * Releases that somebody may still be reading: whoever looked up `live` just before it moved goes on in the one it named.
- * After a start nobody knows when others were left, so it counts as just now.
+ * Releases that somebody may still be reading: whoever looked up `live` just before it moved goes on in what it named.
+ * After a start nobody knows when the others were left, so it counts as just now.
  */
 export class Readers {
   readonly #graceMs: Millis;

@@ -68,7 +68,7 @@ function readAssignment(buffer: Buffer): Assignment {
   return { id, header, commands: () => (commands.length > mostKept ? decodeCommands(sequence) : commands) };
 }
 
-/** So many commands stay in memory. To decode them takes longer than what is done with them, but they may be endless. */
+/** So many commands stay in memory: decoding takes longer than what is done with them, but they may be endless. */
 const mostKept = 1 << 20;
 
 function readBody(body: Buffer, commandBytes: number, trailer: Uint8Array): Uint8Array {

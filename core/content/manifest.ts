@@ -74,8 +74,8 @@ export function decodeKnownManifest(bytes: Uint8Array, tree: string): Manifest {
 }
 
 /**
- * The hashes of a manifest's files; of the rest only the lengths are looked at. Throws DIST_ERR_CONTENT_MANIFEST if they
- * do not fit.
+ * The hashes of a manifest's files; of the rest only the lengths are looked at. Throws DIST_ERR_CONTENT_MANIFEST if
+ * they do not fit.
  */
 export function fileHashes(bytes: Uint8Array): string[] {
   return readRecords(bytes, readHash).filter((hash) => hash !== undefined);

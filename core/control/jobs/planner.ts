@@ -67,7 +67,7 @@ export class Planner implements AsyncDisposable {
     return this.#ask({ type: "copy", site, from, to });
   }
 
-  /** Deletes all versions of a site but these, and every object that only they needed; resolves with the bytes freed. */
+  /** Deletes all versions of a site but these, and objects that only they needed; resolves with the bytes freed. */
   collect(site: string, kept: readonly number[]): Promise<number> {
     return this.#ask({ type: "collect", site, kept });
   }

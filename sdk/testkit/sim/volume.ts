@@ -67,7 +67,8 @@ export class Volume {
   }
 
   write({ number }: Inode, position: number, bytes: Uint8Array): void {
-    const operation = { kind: "write", inode: number, position, bytes: new Uint8Array(bytes), timeMs: this.#time() } as const;
+    const copy = new Uint8Array(bytes);
+    const operation = { kind: "write", inode: number, position, bytes: copy, timeMs: this.#time() } as const;
     this.table.apply(operation);
     this.#journal.add(operation, [number]);
   }
