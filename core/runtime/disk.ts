@@ -117,6 +117,9 @@ export const realDisk: Disk = {
   },
 };
 
+/** At once: for a larger write Linux looks for larger stretches of free memory, and may need several times as long. */
+const mostWritten = 256 << 10;
+
 class RealFile implements OpenFile {
   #descriptor: number;
 
@@ -140,7 +143,7 @@ class RealFile implements OpenFile {
 
   write(bytes: Uint8Array): void {
     for (let written = 0; written < bytes.length;) {
-      written += fs.writeSync(this.#descriptor, bytes, written, bytes.length - written);
+      written += fs.writeSync(this.#descriptor, bytes, written, Math.min(mostWritten, bytes.length - written));
     }
   }
 
