@@ -50,6 +50,10 @@ async function round(shape: Shape, number: number): Promise<void> {
 
 for (let number = 0; number < rounds; number += 1) for (const shape of shapes) await round(shape, number);
 
+const startedAt = performance.now();
+const { phaseMs: again } = await fleet.publish("many-0");
+const againMs = performance.now() - startedAt;
+
 const row = (name: string, { one, many }: ReturnType<typeof measured>) => {
   const [few, all] = [median(one), median(many)];
   const rate = (ms: number) => format((fileCount * sizeBytes) / 1e3 / ms);
@@ -68,4 +72,7 @@ console.log(
       row("processor time of the agent", processor),
     ],
   ),
+);
+console.log(
+  `\nThe many published again, with nothing changed: ${format(againMs)} ms, ${format(again["scanning"] ?? 0)} of them the scan.`,
 );
