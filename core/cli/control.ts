@@ -48,7 +48,8 @@ export const control = defineCommand({
       renew().catch((error: unknown) => log.error({ error: (error as Error).message }, "plugins stay as they were"));
     };
     process.on("SIGHUP", reload);
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    // It may have been told to stop while it started.
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     process.off("SIGHUP", reload);
     log.info({}, "control stops");
     return exitCodes.ok;

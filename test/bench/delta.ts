@@ -22,6 +22,7 @@ import { constants, zstdCompressSync } from "node:zlib";
 import type { Content, DeltaEngine } from "distributary/sdk";
 import { recordingHost } from "distributary/testkit";
 import rsync from "../../plugins/rsync/index.ts";
+import { format, median, version } from "./measuring.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -97,10 +98,6 @@ function assertMakes(engine: DeltaEngine, base: Content, delta: Buffer, target: 
   }
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-}
-
 function geometricMean(numbers: readonly number[]): number {
   return Math.exp(numbers.reduce((sum, number) => sum + Math.log(number), 0) / numbers.length);
 }
@@ -155,24 +152,20 @@ function measure(pair: string, scratch: string): Result {
   };
 }
 
-function number(value: number, digits = 0): string {
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
 function table(results: readonly Result[]): string {
   const rows = results.map((it) => [
     it.pair,
-    number(it.targetBytes),
-    number(it.bytes),
-    number(it.rsyncBytes),
-    number(it.zstdBytes),
-    number(it.bytes / it.zstdBytes, 3),
-    number(it.firstMs),
-    number(it.encodeMs),
-    number(it.rsyncMs),
-    number(it.zstdMs),
-    `${number(it.rsyncMs / it.encodeMs, 1)} ×`,
-    number(it.targetBytes / 1000 / it.applyMs),
+    format(it.targetBytes),
+    format(it.bytes),
+    format(it.rsyncBytes),
+    format(it.zstdBytes),
+    format(it.bytes / it.zstdBytes, 3),
+    format(it.firstMs),
+    format(it.encodeMs),
+    format(it.rsyncMs),
+    format(it.zstdMs),
+    `${format(it.rsyncMs / it.encodeMs, 1)} ×`,
+    format(it.targetBytes / 1000 / it.applyMs),
   ]);
   const head = [
     "pair",
@@ -192,10 +185,6 @@ function table(results: readonly Result[]): string {
   return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-function version(program: string): string {
-  return execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0]?.trim() ?? program;
-}
-
 function report(results: readonly Result[]): string {
   const bytes = results.map((it) => it.bytes / it.zstdBytes);
   const speed = results.map((it) => it.rsyncMs / it.encodeMs);
@@ -211,11 +200,11 @@ level 3 in blocks of 4 MiB. "First" is the first round, which gets its memory fr
 
 ${table(results)}
 
-Geometric means: ${number(geometricMean(speed), 2)} × faster than rsync \
-(${number(geometricMean(first), 2)} × in the first round), \
-${number(geometricMean(bytes), 3)} × the bytes of patch-from \
-(at most ${number(Math.max(...bytes), 3)} ×). \
-Slowest apply: ${number(Math.min(...results.map((it) => it.targetBytes / 1000 / it.applyMs)))} MB/s.
+Geometric means: ${format(geometricMean(speed), 2)} × faster than rsync \
+(${format(geometricMean(first), 2)} × in the first round), \
+${format(geometricMean(bytes), 3)} × the bytes of patch-from \
+(at most ${format(Math.max(...bytes), 3)} ×). \
+Slowest apply: ${format(Math.min(...results.map((it) => it.targetBytes / 1000 / it.applyMs)))} MB/s.
 `;
 }
 

@@ -42,6 +42,8 @@ try {
     await using first = new compiled.Fleet(directory, staging, [], false);
     await first.startControl(signal);
   }
+  // The next one's stands there when it answers.
+  rmSync(join(directory, "control", "address"));
   await using fleet = new compiled.Fleet(directory, staging, ["n1"], false);
   const client = await fleet.startControl(signal);
   const { groups, sites, policies } = loadConfig(fleet.config).config;
