@@ -1,3 +1,7 @@
+import type { SegmentReport } from "./segment-events.ts";
+import type { Channel, Endpoint } from "./segment-messages.ts";
+import type { SegmentTimings } from "./segment-timings.ts";
+
 /*
  * What control and nodes say to each other over their link (mutual TLS). A node keeps one stream open, on which control
  * writes a `FromControl` a line; whatever the node has to say it posts as a `FromNode`. Both are JSON.
@@ -33,6 +37,12 @@ export type FromControl =
   | { readonly type: "switch"; readonly job: string; readonly assignment: AssignmentNotice }
   /** The job is over for this node: what was prepared for it and not committed may go. */
   | { readonly type: "forget"; readonly job: string; readonly site: string; readonly serial: number }
+  /** The node's segment, its keys or its rank changed: it is to fetch its grant anew. */
+  | { readonly type: "segment" }
+  /** To the leader of a segment: report now. */
+  | { readonly type: "segment-report" }
+  /** To the leader of a segment: move it to this channel. */
+  | { readonly type: "segment-move"; readonly channel: Channel }
   | { readonly type: "ping" };
 
 /** What a node has of a site. */
@@ -60,7 +70,9 @@ export type FromNode =
       /** New at every start of the agent. */
       readonly bootId: string;
       readonly name: string;
+      /** Labels and segment count as they were when it enrolled; what it says since then is only shown. */
       readonly labels: Readonly<Record<string, string>>;
+      readonly segment?: string;
       readonly location?: string;
       readonly platform: string;
       readonly version: string;
@@ -81,7 +93,49 @@ export type FromNode =
       readonly code: string;
       readonly reason: string;
       readonly state?: SiteState;
-    };
+    }
+  | SegmentWord;
+
+/** What a node says of its segment. */
+export type SegmentWord =
+  /** From the leader: who is there, what it counted, and how its own multicast fares. */
+  | {
+      readonly type: "segment";
+      readonly segment: string;
+      readonly report: SegmentReport;
+      readonly counters?: Readonly<Record<string, number>>;
+      readonly reach: "multicast" | "unicast";
+    }
+  /** From a member which its leader does not register, however often it asks. */
+  | { readonly type: "unregistered"; readonly segment: string; readonly leader: string; readonly tries: number };
+
+/** `POST /link/segment`: where the node is reached by the others, and what they check its word with. */
+export interface SegmentRequest {
+  readonly at: Endpoint;
+  /** Base64 of its Ed25519 public key for datagrams, 32 bytes. */
+  readonly key: string;
+}
+
+/** What a node needs to take part in its segment. */
+export interface SegmentGrant {
+  readonly segment: string;
+  readonly channel: Channel;
+  readonly ttl: number;
+  readonly reach: "auto" | "multicast" | "unicast";
+  readonly timings: SegmentTimings;
+  /** Keys by which datagrams are opened: base64 of 32 bytes each, older epochs first. */
+  readonly keys: readonly { readonly epoch: number; readonly key: string }[];
+  /** The epoch of the key that seals. */
+  readonly sealWith: number;
+  /** Base64 of the record, signed by control, with which the node shows the others who it is. */
+  readonly record: string;
+  /** The provider that ranks it, and the rank that control attests. */
+  readonly priority: string;
+  readonly rank: number;
+  readonly eligible: boolean;
+  /** Other members that control knows an address of. */
+  readonly peers: readonly ({ readonly id: string } & Endpoint)[];
+}
 
 /** Paths of the link below which control answers nodes. */
 export const linkPaths = {
@@ -89,6 +143,7 @@ export const linkPaths = {
   report: "/link/report",
   buffer: "/link/assignments/",
   key: "/link/keys/",
+  segment: "/link/segment",
   enrol: "/enrol",
   renew: "/renew",
 } as const;

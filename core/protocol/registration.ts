@@ -1,0 +1,125 @@
+import type { Millis } from "distributary/sdk";
+import type { Election } from "./election.ts";
+import type { KnownLeader } from "./leader-watch.ts";
+import type { Registered, RegistrationReport } from "./segment-messages.ts";
+import type { SegmentSelf } from "./segment-self.ts";
+
+/** After so many reports in a row without this member control is told. */
+const mostOmissions = 3;
+
+/** A member's part in registration (EL-5): makes itself known to its leader, again and again until that knows it. */
+export class Registration {
+  readonly #self: SegmentSelf;
+  readonly #election: Election;
+  #leader: KnownLeader | undefined;
+  #isRegistered = false;
+  /** When to register, or to say that it is there. */
+  wakeAt: Millis = Infinity;
+  #tries = 0;
+  /** The first report that must list it. */
+  #revision = 0;
+  #omissionCount = 0;
+  #sequence = 0;
+  #saidByUnicast = false;
+
+  constructor(self: SegmentSelf, election: Election) {
+    this.#self = self;
+    this.#election = election;
+  }
+
+  /** Goes on with this leader, or with none. One that begins a new epoch knows its members still. */
+  follow(leader: KnownLeader | undefined, now: Millis): void {
+    const isSame = leader !== undefined && leader.id === this.#leader?.id;
+    this.#leader = leader;
+    if (leader === undefined) this.wakeAt = Infinity;
+    else if (!isSame) this.#begin(now);
+  }
+
+  #begin(now: Millis): void {
+    this.#isRegistered = false;
+    this.#tries = 0;
+    this.#omissionCount = 0;
+    this.#soon(now);
+  }
+
+  #soon(now: Millis): void {
+    this.wakeAt = now + this.#self.draws.below(this.#self.timings.registerMs + 1);
+  }
+
+  wake(now: Millis): void {
+    if (this.#leader === undefined || now < this.wakeAt) return;
+    if (this.#isRegistered) {
+      this.#sayHere(this.#leader);
+      this.wakeAt += this.#self.timings.periodMs;
+      if (this.wakeAt <= now) this.wakeAt = now + this.#self.timings.periodMs;
+    } else if (this.#tries >= this.#patience) {
+      this.#self.outbox.push({ type: "unregistered", leader: this.#leader.id, tries: this.#tries });
+      this.#election.distrust(now);
+    } else this.#register(this.#leader, now);
+  }
+
+  /** How many tries of a question and its answer may fail by chance. */
+  get #patience(): number {
+    return Math.max(3, Math.min(12, 2 * this.#election.loss.misses - 1));
+  }
+
+  #register({ at: leaderAt }: KnownLeader, now: Millis): void {
+    const { at, name, priority, eligible, timings, outbox } = this.#self;
+    const byUnicast = outbox.isCutOff;
+    const { epoch } = this.#election;
+    this.#tries += 1;
+    this.#saidByUnicast = byUnicast;
+    outbox.send(leaderAt, { type: "register", at, name, priority, eligible, epoch, byUnicast });
+    this.wakeAt = now + timings.answerMs;
+  }
+
+  #sayHere({ at, epoch }: KnownLeader): void {
+    const byUnicast = this.#self.outbox.isCutOff;
+    this.#sequence += 1;
+    this.#saidByUnicast = byUnicast;
+    const { lostPermille } = this.#election.loss;
+    this.#self.outbox.send(at, { type: "here", epoch, sequence: this.#sequence, lostPermille, byUnicast });
+  }
+
+  /** What the leader should know of this member has changed. */
+  renew(now: Millis): void {
+    if (this.#leader !== undefined) this.#begin(now);
+  }
+
+  /** The leader is told at once that multicast arrives no more, or again. */
+  reachChanged(now: Millis): void {
+    if (this.#isRegistered && this.#saidByUnicast !== this.#self.outbox.isCutOff) this.wakeAt = now;
+  }
+
+  registered(from: string, { revision }: Registered, now: Millis): void {
+    if (from !== this.#leader?.id) return;
+    this.#revision = revision;
+    this.#tries = 0;
+    if (this.#isRegistered) return;
+    this.#isRegistered = true;
+    this.wakeAt = now + this.#self.draws.below(this.#self.timings.periodMs);
+  }
+
+  introduce(from: string, now: Millis): void {
+    if (from !== this.#leader?.id || !this.#isRegistered) return;
+    this.#isRegistered = false;
+    this.#soon(now);
+  }
+
+  report(from: string, { revision, from: first, to, members }: RegistrationReport, now: Millis): void {
+    const { id } = this.#self;
+    if (from !== this.#leader?.id || id < first || (to !== "" && id >= to)) return;
+    if (members.some((member) => member.id === id)) {
+      this.#omissionCount = 0;
+      return;
+    }
+    if (!this.#isRegistered || revision < this.#revision) return;
+    this.#isRegistered = false;
+    this.#omissionCount += 1;
+    if (this.#omissionCount >= mostOmissions) {
+      this.#self.outbox.push({ type: "unregistered", leader: from, tries: this.#omissionCount });
+      this.#omissionCount = 0;
+    }
+    this.#soon(now);
+  }
+}

@@ -1,0 +1,93 @@
+import { isBetter } from "./candidate.ts";
+import type { Candidate } from "./candidate.ts";
+import type { Draws } from "./draws.ts";
+import type { Acquaintance } from "./segment-events.ts";
+import type { Listed, RegistrationReport } from "./segment-messages.ts";
+import { mostMembers } from "./segment-messages.ts";
+
+/** The other members this one knows of: from control, and from the reports of leaders; a leader's is what it registered. */
+export class Roster {
+  readonly #self: string;
+  readonly #members = new Map<string, Listed>();
+  readonly #byUnicast = new Set<string>();
+
+  constructor(self: string) {
+    this.#self = self;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get(id: string): Listed | undefined {
+    return this.#members.get(id);
+  }
+
+  values(): Iterable<Listed> {
+    return this.#members.values();
+  }
+
+  /** Members that multicast does not reach. */
+  *byUnicast(): Iterable<Listed> {
+    for (const id of this.#byUnicast) {
+      const member = this.#members.get(id);
+      if (member !== undefined) yield member;
+    }
+  }
+
+  put(member: Listed): void {
+    if (member.id === this.#self || (this.#members.size >= mostMembers && !this.#members.has(member.id))) return;
+    this.#members.set(member.id, member);
+    if (member.byUnicast) this.#byUnicast.add(member.id);
+    else this.#byUnicast.delete(member.id);
+  }
+
+  delete(id: string): void {
+    this.#members.delete(id);
+    this.#byUnicast.delete(id);
+  }
+
+  /** Those control knows; what is known better already stays, but for where they are. */
+  meet(acquaintances: readonly Acquaintance[]): void {
+    for (const { id, at } of acquaintances) {
+      const known = this.#members.get(id);
+      this.put(known === undefined ? { id, at, priority: 0, eligible: false, byUnicast: false } : { ...known, at });
+    }
+  }
+
+  /** What a leader reported of a range of ids takes the place of what was known of them. */
+  replace({ from, to, members }: RegistrationReport, leader: string): void {
+    const listed = new Set(members.map(({ id }) => id));
+    for (const id of this.#members.keys()) {
+      const isInRange = id >= from && (to === "" || id < to);
+      if (isInRange && id !== leader && !listed.has(id)) this.delete(id);
+    }
+    for (const member of members) this.put(member);
+  }
+
+  /** How many who may lead are better than `candidate`, but for those left out. */
+  betterThan(candidate: Candidate, isOut: (id: string) => boolean): number {
+    let count = 0;
+    for (const member of this.#members.values()) {
+      if (member.eligible && !isOut(member.id) && isBetter(member, candidate)) count += 1;
+    }
+    return count;
+  }
+
+  /** Who would lead best of those that may. */
+  best(): Listed | undefined {
+    let best: Listed | undefined;
+    for (const member of this.#members.values()) {
+      if (member.eligible && (best === undefined || isBetter(member, best))) best = member;
+    }
+    return best;
+  }
+
+  /** Up to `count` members by chance. */
+  pick(count: number, draws: Draws, isOut: (id: string) => boolean): Listed[] {
+    const left = [...this.#members.values()].filter(({ id }) => !isOut(id));
+    const picked: Listed[] = [];
+    while (picked.length < count && left.length > 0) picked.push(...left.splice(draws.below(left.length), 1));
+    return picked;
+  }
+}
