@@ -11,6 +11,7 @@ import type { LossEstimate } from "./liveness.ts";
 import type { ElectionState } from "./segment-events.ts";
 import type { Alive, Answer, Claim, Resign, Tenure, Way } from "./segment-messages.ts";
 import type { SegmentSelf } from "./segment-self.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** No epoch may be further ahead than this: nobody can use them up. */
 const longestJump = 2 ** 20;
@@ -58,6 +59,11 @@ export class Election {
     if (this.#state === "leader is me") return { leader: this.#self.id, epoch: this.#epoch };
     const { leader } = this;
     return leader === undefined ? undefined : { leader: leader.id, epoch: leader.epoch };
+  }
+
+  /** When there was a last sign of life of the leader. */
+  get heardAt(): Millis {
+    return this.#watch.heardAt;
   }
 
   /** How much of what the leader says is lost on its way here. */
@@ -167,19 +173,9 @@ export class Election {
       this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
   }
 
-  /** A number for a question of this member's to others. */
-  newNonce(now: Millis): number {
-    return this.#watch.suspicion.newNonce(now);
-  }
-
-  /** What this member says of the leader to who asks it. */
-  follows(now: Millis): Answer["follows"] {
-    const { id, at, priority } = this.#self;
-    if (this.#state === "leader is me") return { leader: id, epoch: this.#epoch, at, priority, ageMs: 0 };
-    const { leader } = this;
-    if (leader === undefined) return undefined;
-    const ageMs = Math.max(0, Math.ceil(now - this.#watch.heardAt));
-    return { leader: leader.id, epoch: leader.epoch, at: leader.at, priority: leader.priority, ageMs };
+  /** Questions of this member to others. */
+  get suspicion(): Suspicion {
+    return this.#watch.suspicion;
   }
 
   /** Somebody knows this epoch: who knows a newer one would not hear this leader, so it begins one that is newer still. */

@@ -1,5 +1,6 @@
 import type { Millis } from "distributary/sdk";
 import type { Election } from "./election.ts";
+import type { Registration } from "./registration.ts";
 import type { Answer, Probe, Way } from "./segment-messages.ts";
 import type { SegmentSelf } from "./segment-self.ts";
 
@@ -15,13 +16,15 @@ const answersWanted = 8;
 export class Inquiry {
   readonly #self: SegmentSelf;
   readonly #election: Election;
+  readonly #registration: Registration;
   readonly #answers = { multicast: 0, unicast: 0 };
   #judgeAt: Millis = Infinity;
   #askAt: Millis = Infinity;
 
-  constructor(self: SegmentSelf, election: Election) {
+  constructor(self: SegmentSelf, election: Election, registration: Registration) {
     this.#self = self;
     this.#election = election;
+    this.#registration = registration;
   }
 
   get wakeAt(): Millis {
@@ -30,7 +33,7 @@ export class Inquiry {
 
   ask(now: Millis): void {
     const { at, roster, draws, timings, outbox } = this.#self;
-    const probe: Probe = { type: "probe", at, nonce: this.#election.newNonce(now) };
+    const probe: Probe = { type: "probe", at, nonce: this.#election.suspicion.newNonce(now) };
     outbox.toAll(probe);
     for (const other of roster.pick(askedAtOnce, draws, () => false)) outbox.send(other.at, probe);
     this.#answers.multicast = this.#answers.unicast = 0;
@@ -56,6 +59,7 @@ export class Inquiry {
   answered(message: Answer, now: Millis): void {
     this.#answers[message.heardBy] += 1;
     this.#election.answer(message, now);
+    this.#registration.answer(message);
   }
 
   /** Everybody answers a question to itself; to one to all of them only some do, and the leader. */
@@ -63,8 +67,19 @@ export class Inquiry {
     const { roster, draws, outbox } = this.#self;
     if (this.#election.state === "leader is me") this.#election.leading.answer(at, this.#election.epoch);
     else if (way === "multicast" && draws.below(roster.size) >= answersWanted) return;
-    const follows = this.#election.follows(now);
+    const follows = this.#follows(now);
     outbox.send(at, { type: "answer", nonce, heardBy: way, ...(follows === undefined ? {} : { follows }) });
+  }
+
+  #follows(now: Millis): Answer["follows"] {
+    const { leader, epoch, state, heardAt } = this.#election;
+    const { id, at, priority } = this.#self;
+    if (state === "leader is me") return { leader: id, epoch, at, priority, ageMs: 0, isRegistered: true };
+    if (leader === undefined) return undefined;
+    const { isRegistered } = this.#registration;
+    const ageMs = Math.max(0, Math.ceil(now - heardAt));
+    const known = { leader: leader.id, epoch: leader.epoch, at: leader.at, priority: leader.priority };
+    return { ...known, ageMs, isRegistered };
   }
 
   #judge(): void {

@@ -1,11 +1,14 @@
 import type { Millis } from "distributary/sdk";
 import type { Election } from "./election.ts";
 import type { KnownLeader } from "./leader-watch.ts";
-import type { Registered, RegistrationReport } from "./segment-messages.ts";
+import type { Answer, Registered, RegistrationReport } from "./segment-messages.ts";
 import type { SegmentSelf } from "./segment-self.ts";
 
 /** After so many reports in a row without this member control is told. */
 const mostOmissions = 3;
+/** So many others are asked at a time whether the leader knows them, so often. */
+const askedAtOnce = 4;
+const mostDoubts = 2;
 
 /** A member's part in registration (EL-5): makes itself known to its leader, again and again until that knows it. */
 export class Registration {
@@ -16,6 +19,7 @@ export class Registration {
   /** When to register, or to say that it is there. */
   wakeAt: Millis = Infinity;
   #tries = 0;
+  #doubts = 0;
   /** The first report that must list it. */
   #revision = 0;
   #omissionCount = 0;
@@ -38,8 +42,14 @@ export class Registration {
   #begin(now: Millis): void {
     this.#isRegistered = false;
     this.#tries = 0;
+    this.#doubts = 0;
     this.#omissionCount = 0;
     this.#soon(now);
+  }
+
+  /** Whether the leader knows this member, as far as it knows itself. */
+  get isRegistered(): boolean {
+    return this.#isRegistered;
   }
 
   #soon(now: Millis): void {
@@ -52,10 +62,8 @@ export class Registration {
       this.#sayHere(this.#leader);
       this.wakeAt += this.#self.timings.periodMs;
       if (this.wakeAt <= now) this.wakeAt = now + this.#self.timings.periodMs;
-    } else if (this.#tries >= this.#patience) {
-      this.#self.outbox.push({ type: "unregistered", leader: this.#leader.id, tries: this.#tries });
-      this.#election.distrust(now);
-    } else this.#register(this.#leader, now);
+    } else if (this.#tries < this.#patience) this.#register(this.#leader, now);
+    else this.#doubt(this.#leader.id, now);
   }
 
   /** How many tries of a question and its answer may fail by chance. */
@@ -71,6 +79,28 @@ export class Registration {
     this.#saidByUnicast = byUnicast;
     outbox.send(leaderAt, { type: "register", at, name, priority, eligible, epoch, byUnicast });
     this.wakeAt = now + timings.answerMs;
+  }
+
+  /** The leader may be deaf, or only far from this member: others know. If none of them is registered either, it is. */
+  #doubt(leader: string, now: Millis): void {
+    this.#doubts += 1;
+    if (this.#doubts > mostDoubts) {
+      this.#self.outbox.push({ type: "unregistered", leader, tries: this.#tries });
+      return this.#election.distrust(now);
+    }
+    const { roster, draws, timings } = this.#self;
+    for (const { at } of roster.pick(askedAtOnce, draws, (id) => id === leader)) {
+      this.#election.suspicion.ask(at, now);
+    }
+    this.wakeAt = now + timings.answerMs;
+  }
+
+  /** What another member says of the leader. */
+  answer({ follows }: Answer): void {
+    if (this.#doubts === 0 || follows?.isRegistered !== true || follows.leader !== this.#leader?.id) return;
+    this.#self.outbox.push({ type: "unregistered", leader: follows.leader, tries: this.#tries });
+    this.#tries = 0;
+    this.#doubts = 0;
   }
 
   #sayHere({ at, epoch }: KnownLeader): void {
@@ -95,6 +125,7 @@ export class Registration {
     if (from !== this.#leader?.id) return;
     this.#revision = revision;
     this.#tries = 0;
+    this.#doubts = 0;
     if (this.#isRegistered) return;
     this.#isRegistered = true;
     this.wakeAt = now + this.#self.draws.below(this.#self.timings.periodMs);

@@ -76,7 +76,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
     this.#registration = new Registration(this.#self, this.#election);
     this.#roll = new Roll(this.#self);
     this.#channels = new Channels(this.#self);
-    this.#inquiry = new Inquiry(this.#self, this.#election);
+    this.#inquiry = new Inquiry(this.#self, this.#election, this.#registration);
   }
 
   /** Whom it follows, and in which state. */

@@ -77,8 +77,13 @@ export interface Answer {
   readonly nonce: number;
   /** How the probe came: so that who asked learns whether its multicast arrives. */
   readonly heardBy: Way;
-  /** Whom it follows, and how long ago it heard that leader; absent if it follows nobody. */
-  readonly follows?: Tenure & { readonly at: Endpoint; readonly priority: number; readonly ageMs: Millis };
+  /** Whom it follows, how long ago it heard that leader, and whether that one knows it; absent if it follows nobody. */
+  readonly follows?: Tenure & {
+    readonly at: Endpoint;
+    readonly priority: number;
+    readonly ageMs: Millis;
+    readonly isRegistered: boolean;
+  };
 }
 
 /** A member makes itself known to its leader, which answers with `registered`. */
