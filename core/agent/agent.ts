@@ -16,12 +16,14 @@ import { answerRoom } from "./room.ts";
 import { Sites } from "./sites.ts";
 import { Spool } from "./spool.ts";
 import { collect } from "./collect.ts";
-import { hostFacts } from "./host-facts.ts";
+import { hello } from "./hello.ts";
+import type { SegmentMembership } from "./segment-membership.ts";
 
 export interface AgentOptions {
   readonly node: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly segment?: string;
   readonly location?: string;
   readonly control: Peer;
   /** Where the spool and the list of sites are. */
@@ -69,14 +71,17 @@ export class Agent {
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
   }
 
-  /** Recovers every site that is here, then keeps to control's stream until the signal. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Recovers every site that is here, then keeps to control's stream until the signal; orders of `segment` go there. */
+  async run(signal: AbortSignal, segment?: SegmentMembership): Promise<void> {
     for (const site of this.#sites.known()) this.#recover(site, signal);
     this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);
     const served = this.#serveTransports();
     try {
       this.#stream = new ControlStream(this.#io, this.#options.control, this.#options.log);
-      await this.#stream.run({ greet: () => this.#hello(), take: (message) => this.#take(message, signal) }, signal);
+      const greet = () => hello(this.#io, this.#options, this.#bootId, this.states());
+      const take = (order: FromControl) => segment?.take(order) === true || this.#take(order, signal);
+      const taps = { greet, opened: () => segment?.connected(), take };
+      await this.#stream.run(taps, signal);
     } finally {
       for (const each of served) each[Symbol.dispose]();
       await Promise.allSettled(this.#queues.values());
@@ -114,21 +119,6 @@ export class Agent {
     return [...this.#options.kernel.registries.transports.entries()].flatMap(({ provider }) =>
       provider.reach === "peer" ? [provider.serve(this.#io, (id, peer) => this.#spool.find(id, peer))] : [],
     );
-  }
-
-  #hello(): FromNode {
-    const { name, labels, location, kernel } = this.#options;
-    const providers = Object.entries(kernel.registries).map(([kind, registry]) => [kind, registry.names()]);
-    return {
-      type: "hello",
-      bootId: this.#bootId,
-      name,
-      labels,
-      ...(location === undefined ? {} : { location }),
-      ...hostFacts(this.#io, this.#options.directory),
-      providers: Object.fromEntries(providers),
-      sites: this.states(),
-    };
   }
 
   #take(message: FromControl, signal: AbortSignal): void {
@@ -185,7 +175,7 @@ export class Agent {
     const before = this.#queues.get(site) ?? Promise.resolve();
     const after = before.then(async () => {
       const answer = await order().catch((error: unknown) => this.#failed(site, job, error));
-      if (answer !== undefined && job !== "") await this.#report(answer);
+      if (answer !== undefined && job !== "") await this.report(answer);
       restSoon();
     });
     this.#queues.set(site, after);
@@ -241,7 +231,7 @@ export class Agent {
       const pieces = this.#spool.open(assignment);
       const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
       const report = () =>
-        void this.#report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
+        void this.report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
       const source = { control: this.#options.control, transports: notices[index]?.transports ?? [], report };
       await collect(this.#io, this.#options.kernel, assignment, pieces, source, signal);
       const key = assignment.header.parts.some(({ cipher }) => cipher !== "none")
@@ -278,7 +268,8 @@ export class Agent {
     );
   }
 
-  async #report(message: FromNode): Promise<void> {
+  /** Says something to control; lost while control is away. */
+  async report(message: FromNode): Promise<void> {
     await this.#stream?.report(message);
   }
 }

@@ -9,6 +9,8 @@ import { readOrder } from "./order.ts";
 export interface StreamTaps {
   /** What to say first on a new stream. */
   greet(): FromNode;
+  /** Control has taken that: from now on it hears reports. */
+  opened?(): void;
   take(message: FromControl): void;
 }
 
@@ -84,6 +86,7 @@ export class ControlStream {
           await this.#post(taps.greet(), signal);
           this.#isOpen = true;
           this.#log.info({ control: message.control }, "connected to control");
+          taps.opened?.();
         } else taps.take(message);
       }
       throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: "the stream ended" });

@@ -8,12 +8,13 @@ import { createCertificateRequest } from "../runtime/certificate-request.ts";
 import { realDisk } from "../runtime/disk.ts";
 import { makeDirectories, readFile, replaceFile } from "../content/durable-file.ts";
 import { readEnrolAnswer, readRenewAnswer } from "../runtime/enrolment.ts";
-import type { EnrolRequest, RenewRequest } from "../runtime/enrolment.ts";
+import type { EnrolRequest, Labels, RenewRequest } from "../runtime/enrolment.ts";
 import { controlId, fingerprintOf, idIn } from "../runtime/identity.ts";
 import type { Identity } from "../runtime/identity.ts";
 import { parseJoinToken } from "../runtime/join-token.ts";
 import { LinkClient } from "../runtime/link-client.ts";
 import { receiveBytes } from "../runtime/link-limits.ts";
+import { segmentOfNetwork } from "./own-segment.ts";
 
 /** What a node has once it is enrolled. */
 export interface NodeIdentity extends Identity {
@@ -27,6 +28,9 @@ export interface EnrolOptions {
   readonly token: string;
   /** What people call this node. */
   readonly name: string;
+  readonly labels?: Labels;
+  /** The segment it asks to be put in; absent: that of the network by which it reaches control. */
+  readonly segment?: string;
   /** The agent's own; the identity is kept in `identity/` below it. */
   readonly directory: string;
   readonly disk?: Disk;
@@ -40,14 +44,19 @@ const longestFile = 128 * 1024;
  * for what is no token or is refused, and DIST_ERR_AUTH_PIN, before anything secret was sent, if who answers is not
  * certified by the authority that the token names. When it resolves, the identity is stored durably.
  */
-export async function enrol({ control, token, name, directory, disk = realDisk }: EnrolOptions): Promise<NodeIdentity> {
+export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
+  const { control, token, name, directory, disk = realDisk } = options;
   const { id: tokenId, secret, fingerprint } = parseJoinToken(token);
-  const pinned = await fetchAuthority(control, fingerprint);
+  const { authority: pinned, localAddress } = await fetchAuthority(control, fingerprint);
+  const { labels = {}, segment = segmentOfNetwork(localAddress) } = options;
   const { key, csr } = await createCertificateRequest();
   const client = new LinkClient({ authority: pinned });
   const peer = { id: controlId, ...control };
   try {
-    const request: EnrolRequest = { tokenId, secret, name, csr };
+    const request: EnrolRequest = {
+      ...{ tokenId, secret, name, csr, labels },
+      ...(segment === undefined ? {} : { segment }),
+    };
     const answer = await post(client, peer, "/enrol", request);
     if (answer.status !== 200) throw failure("DIST_ERR_AUTH_TOKEN", { problem: await reasonIn(answer) });
     const identity = { key, ...(await readEnrolAnswer(answer.body)) };
@@ -107,15 +116,21 @@ export async function renewIdentity(
 }
 
 /**
- * The certificate of the authority with this fingerprint, from those that control shows in the handshake. It is only
- * fetched here; that control's own certificate comes from it is checked, with all else, when the token is sent.
+ * The certificate of the authority with this fingerprint, from those that control shows in the handshake; and the
+ * address of this host by which control was reached. It is only fetched here; that control's own certificate comes from
+ * it is checked, with all else, when the token is sent.
  */
-async function fetchAuthority(control: EnrolOptions["control"], fingerprint: string): Promise<string> {
+async function fetchAuthority(
+  control: EnrolOptions["control"],
+  fingerprint: string,
+): Promise<{ authority: string; localAddress: string | undefined }> {
   const socket = await handshake(control);
   try {
     let certificate = socket.getPeerX509Certificate();
     for (let depth = 0; certificate !== undefined && depth < 4; depth += 1) {
-      if (fingerprintOf(certificate) === fingerprint) return certificate.toString();
+      if (fingerprintOf(certificate) === fingerprint) {
+        return { authority: certificate.toString(), localAddress: socket.localAddress };
+      }
       certificate = certificate.issuerCertificate;
     }
     throw failure("DIST_ERR_AUTH_PIN", { ...control, problem: "its certificate comes from another authority" });

@@ -4,6 +4,8 @@ import type { AssignmentNotice, FromControl } from "../protocol/messages.ts";
 const longestText = 4_096;
 /** Control puts a buffer of at most 256 KiB into a notice; base64 makes it a third longer. */
 const longestSealed = 512 * 1024;
+/** Of an IPv6 address with an IPv4 one at its end. */
+const longestAddress = 45;
 const mostSections = 100_000;
 const mostTransports = 100;
 
@@ -27,6 +29,13 @@ export function readOrder(line: string): FromControl | undefined {
       return { type, job: order.text("job"), assignment: readNotice(order.take("assignment")) };
     case "forget":
       return { type, job: order.text("job"), site: order.text("site"), serial: order.count("serial") };
+    case "segment-move": {
+      const channel = new Fields(order.take("channel"));
+      const [number, port] = [channel.count("number"), channel.count("port")];
+      return { type, channel: { number, group: channel.text("group", longestAddress), port } };
+    }
+    case "segment":
+    case "segment-report":
     case "ping":
       return { type };
     default:

@@ -16,12 +16,17 @@ import { restSoon } from "../runtime/memory.ts";
 import { Agent } from "./agent.ts";
 import { enrol, loadIdentity, renewIdentity, renewalTime } from "./enrol.ts";
 import type { NodeIdentity } from "./enrol.ts";
+import { SegmentMembership } from "./segment-membership.ts";
 
 export interface RunAgentOptions {
   readonly name: string;
   readonly directory: string;
   readonly control: { readonly host: string; readonly port: number };
   readonly labels: Readonly<Record<string, string>>;
+  /** The segment it asks to be put in when it enrols. */
+  readonly segment?: string;
+  /** Where the other members of its segment reach it, if not where is chosen. */
+  readonly listen?: { readonly host: string; readonly port: number };
   readonly location?: string;
   /** What control may do here. */
   readonly policyFile?: string;
@@ -56,6 +61,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     node: identity.id,
     name,
     labels: options.labels,
+    ...(options.segment === undefined ? {} : { segment: options.segment }),
     ...(options.location === undefined ? {} : { location: options.location }),
     control,
     directory,
@@ -65,18 +71,34 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     permissionFor: (site) => permissionFor(policy, site, name),
     afterSwitch: (site, _release, stop) => tellServer(policy, site, io.exec, stop),
   });
+  const membership = new SegmentMembership(io, {
+    ...{ node: identity.id, name, control, directory, kernel, log, signingKey: identity.signingKey },
+    ...(options.location === undefined ? {} : { location: options.location }),
+    ...(options.listen === undefined ? {} : { listen: endpointOf(options.listen) }),
+    sites: () => agent.states(),
+    report: (word) => void agent.report(word),
+  });
   log.info({ node: identity.id, name, directory }, "agent runs");
   restSoon();
-  await Promise.all([agent.run(signal), keepIdentity(identity, link, control, directory, io, log, signal)]);
+  await Promise.all([
+    agent.run(signal, membership),
+    membership.run(signal),
+    keepIdentity(identity, link, control, directory, io, log, signal),
+  ]);
+}
+
+function endpointOf({ host, port }: { host: string; port: number }): { address: string; port: number } {
+  return { address: host, port };
 }
 
 async function enrolNow(
-  { token, name, directory, log }: RunAgentOptions,
+  { token, name, labels, segment, directory, log }: RunAgentOptions,
   control: { host: string; port: number },
 ): Promise<NodeIdentity> {
   if (token === undefined)
     throw failure("DIST_ERR_AUTH_TOKEN", { problem: `node '${name}' is not enrolled and has none` });
-  const identity = await enrol({ control, token, name, directory });
+  const asked = { labels, ...(segment === undefined ? {} : { segment }) };
+  const identity = await enrol({ control, token, name, directory, ...asked });
   log.info({ node: identity.id, name }, "enrolled");
   return identity;
 }

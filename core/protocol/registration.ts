@@ -83,16 +83,18 @@ export class Registration {
 
   /** The leader may be deaf, or only far from this member: others know. If none of them is registered either, it is. */
   #doubt(leader: string, now: Millis): void {
-    this.#doubts += 1;
+    const { roster, draws, timings } = this.#self;
+    this.wakeAt = now + timings.answerMs;
+    // One that is not heard either may just be gone, which is not for registration to say.
+    if (now - this.#election.heardAt > 1.5 * timings.periodMs) this.#tries -= 1;
+    else this.#doubts += 1;
     if (this.#doubts > mostDoubts) {
       this.#self.outbox.push({ type: "unregistered", leader, tries: this.#tries });
       return this.#election.distrust(now);
     }
-    const { roster, draws, timings } = this.#self;
     for (const { at } of roster.pick(askedAtOnce, draws, (id) => id === leader)) {
       this.#election.suspicion.ask(at, now);
     }
-    this.wakeAt = now + timings.answerMs;
   }
 
   /** What another member says of the leader. */

@@ -1,0 +1,194 @@
+import { createPublicKey } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { failure } from "distributary/sdk";
+import type { Io, Log, Peer } from "distributary/sdk";
+import type { Kernel } from "../kernel/kernel.ts";
+import { linkPaths } from "../protocol/messages.ts";
+import type { FromControl, SegmentGrant, SegmentRequest, SegmentWord, SiteState } from "../protocol/messages.ts";
+import type { Endpoint } from "../protocol/segment-messages.ts";
+import { readRecord } from "../runtime/channel/member-record.ts";
+import { receiveBytes } from "../runtime/link-limits.ts";
+import { addressToward } from "../runtime/local-address.ts";
+import { longestGrant, readGrant } from "../runtime/segment-grant.ts";
+import { ownFacts } from "./own-facts.ts";
+import { SegmentFiles } from "./segment-files.ts";
+import { SegmentSockets } from "./segment-sockets.ts";
+import type { SegmentSocketOptions } from "./segment-sockets.ts";
+import { Segment } from "./segment.ts";
+
+export interface MembershipOptions {
+  readonly node: string;
+  readonly name: string;
+  readonly location?: string;
+  readonly control: Peer;
+  /** The agent's own. */
+  readonly directory: string;
+  /** Where the others reach this node; absent: by the address from which control is reached. */
+  readonly listen?: Endpoint;
+  /** What records are checked with, PEM. */
+  readonly signingKey: string;
+  readonly kernel: Kernel;
+  readonly log: Log;
+  sites(): readonly SiteState[];
+  report(word: SegmentWord): void;
+}
+
+const retryMs = 5_000;
+const answerMs = 30_000;
+
+/**
+ * Keeps this node in the segment that control grants it: fetches the grant at every connection and when told, and goes on
+ * with the last one while control is away.
+ */
+export class SegmentMembership {
+  readonly #io: Io;
+  readonly #options: MembershipOptions;
+  readonly #files: SegmentFiles;
+  readonly #controlKey: KeyObject;
+  /** What is under way: one thing after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #sockets: SegmentSockets | undefined;
+  #part: Part | undefined;
+  readonly #stopping = new AbortController();
+
+  constructor(io: Io, options: MembershipOptions) {
+    this.#io = io;
+    this.#options = options;
+    this.#files = new SegmentFiles(io.disk, join(options.directory, "segment"), options.log);
+    this.#controlKey = createPublicKey(options.signingKey);
+  }
+
+  /** Takes part in a segment until the signal; resolves when it has left. */
+  async run(signal: AbortSignal): Promise<void> {
+    const known = this.#files.grant();
+    if (known !== undefined) this.#soon(() => this.#use(known));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (!signal.aborted) await promise;
+    this.#stopping.abort(new Error("the agent stops"));
+    await this.#work;
+    await this.#leave();
+    await this.#sockets?.[Symbol.asyncDispose]();
+  }
+
+  /** The stream to control stands again: the grant may have changed meanwhile, and control may have missed a report. */
+  connected(): void {
+    this.#soon(() => this.#fetch());
+    this.#part?.segment.tell({ type: "ask" });
+  }
+
+  /** Follows an order of control's; false if it is none of a segment. */
+  take(message: FromControl): boolean {
+    if (message.type === "segment") this.#soon(() => this.#fetch());
+    else if (message.type === "segment-report") this.#part?.segment.tell({ type: "ask" });
+    else if (message.type === "segment-move") this.#part?.segment.tell({ type: "move", channel: message.channel });
+    else return false;
+    return true;
+  }
+
+  /** What fails is tried again. */
+  #soon(work: () => Promise<void>): void {
+    const { clock } = this.#io;
+    const { signal } = this.#stopping;
+    this.#work = this.#work.then(async () => {
+      if (signal.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.warn({ error: (error as Error).message }, "the segment is not as control wants it");
+        const again = clock.until(clock.now() + retryMs, signal);
+        again.then(
+          () => this.#soon(work),
+          () => undefined,
+        );
+      }
+    });
+  }
+
+  async #fetch(): Promise<void> {
+    const { at } = await this.#open(this.#part?.grant.ttl ?? 1);
+    const key = createPublicKey(this.#files.key()).export({ format: "jwk" }).x ?? "";
+    const request: SegmentRequest = { at, key: Buffer.from(key, "base64url").toString("base64") };
+    const body = Buffer.from(JSON.stringify(request));
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)]);
+    const call = { method: "POST", body, signal };
+    const answer = await this.#io.http.request(this.#options.control, linkPaths.segment, call);
+    const bytes = await receiveBytes(answer.body, longestGrant);
+    if (answer.status !== 200)
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status} for a grant` });
+    const grant = readGrant(bytes);
+    this.#files.storeGrant(grant);
+    await this.#use(grant);
+  }
+
+  /** The sockets by which this node is reached now; its address may be another one than before. */
+  async #open(ttl: number): Promise<SegmentSockets> {
+    const { listen, control, log } = this.#options;
+    const address = listen?.address ?? (await addressToward(control.host));
+    if (this.#sockets?.at.address === address && this.#sockets.ttl === ttl) return this.#sockets;
+    await this.#leave();
+    const port = this.#sockets?.at.port ?? listen?.port ?? 0;
+    await this.#sockets?.[Symbol.asyncDispose]();
+    this.#sockets = undefined;
+    const receive: SegmentSocketOptions["receive"] = ({ bytes }, way) => this.#part?.segment.receive(bytes, way);
+    this.#sockets = await SegmentSockets.open(this.#io.udp, { listen: { address, port }, ttl, log, receive });
+    return this.#sockets;
+  }
+
+  /** Goes on as granted: in the same segment with what changed, or in another one. */
+  async #use(grant: SegmentGrant): Promise<void> {
+    const sockets = await this.#open(grant.ttl);
+    if (this.#part !== undefined && isSamePart(this.#part.grant, grant)) {
+      this.#part.grant = grant;
+      this.#part.segment.renew(grant);
+      return;
+    }
+    await this.#leave();
+    const { node, name, log, report } = this.#options;
+    const stop = new AbortController();
+    const segment: Segment = new Segment(this.#io, {
+      ...{ node, name, grant, sockets, log, report },
+      ...{ files: this.#files, key: this.#files.key(), controlKey: this.#controlKey },
+      priority: (known) => this.#priority(this.#part?.grant ?? grant, sockets, known),
+    });
+    const part: Part = { segment, grant, stop, running: segment.run(stop.signal) };
+    this.#part = part;
+    log.info({ segment: grant.segment, at: sockets.at, reach: grant.reach }, "takes part in a segment");
+    part.running.catch((error: unknown) => {
+      log.error({ segment: grant.segment, error: (error as Error).message }, "the part in the segment broke off");
+      if (this.#part !== part) return;
+      this.#part = undefined;
+      this.#soon(() => this.#use(grant));
+    });
+  }
+
+  #priority(grant: SegmentGrant, sockets: SegmentSockets, known: Parameters<typeof ownFacts>[3]): number {
+    const { node, name, location, directory, kernel, sites } = this.#options;
+    const { maxPriority } = readRecord(Buffer.from(grant.record, "base64"), this.#controlKey, grant.segment);
+    const who = { id: node, name, address: sockets.at.address, rank: grant.rank, directory };
+    const facts = ownFacts(this.#io, { ...who, ...(location === undefined ? {} : { location }) }, sites(), known);
+    return Math.min(kernel.registries.priorities.get(grant.priority).of(facts), maxPriority);
+  }
+
+  async #leave(): Promise<void> {
+    const part = this.#part;
+    this.#part = undefined;
+    part?.stop.abort(new Error("the node leaves this segment"));
+    await part?.running.catch(() => undefined);
+  }
+}
+
+interface Part {
+  readonly segment: Segment;
+  grant: SegmentGrant;
+  readonly stop: AbortController;
+  readonly running: Promise<void>;
+}
+
+/** Whether what a member begins with is the same. */
+function isSamePart(one: SegmentGrant, other: SegmentGrant): boolean {
+  const begins = ({ segment, ttl, reach, timings }: SegmentGrant) => ({ segment, ttl, reach, timings });
+  return isDeepStrictEqual(begins(one), begins(other));
+}
