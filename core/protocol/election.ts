@@ -57,11 +57,10 @@ export class Election {
 
   get tenure(): Tenure | undefined {
     if (this.#state === "leader is me") return { leader: this.#self.id, epoch: this.#epoch };
-    const { leader } = this;
-    return leader === undefined ? undefined : { leader: leader.id, epoch: leader.epoch };
+    return this.leader && { leader: this.leader.id, epoch: this.leader.epoch };
   }
 
-  /** When there was a last sign of life of the leader. */
+  /** When the leader last gave a sign of life. */
   get heardAt(): Millis {
     return this.#watch.heardAt;
   }
@@ -124,6 +123,7 @@ export class Election {
     const hearsMe = message.type === "claim" && message.hears === this.#self.id;
     if (isAhead && epoch >= this.#epoch) this.#renew(epoch, now);
     if (isAhead || !hearsMe || epoch < this.#epoch) return this.leading.challenge(from, at, this.#epoch, now);
+    this.#distrust.lift(from);
     this.leading.resign(this.#epoch, rival);
     this.#follow("yielded", rival, undefined, now, now);
   }
@@ -155,22 +155,23 @@ export class Election {
     if (leader?.id !== from || epoch < leader.epoch) return;
     const isNext = successor?.id === this.#self.id;
     if (isNext && this.#self.eligible && !this.#candidacy.isAbstaining(now)) return this.#lead("appointed", now);
-    if (successor === undefined || isNext || !this.#isCredible(successor.epoch)) return this.#lose("abandoned", now);
-    this.#follow("handedOver", successor, undefined, now, now);
+    const isGood = successor && !isNext && this.#isCredible(successor.epoch) && !this.#distrust.has(successor.id, now);
+    if (isGood) this.#follow("handedOver", successor, undefined, now, now);
+    else this.#lose("abandoned", now);
   }
 
   /** What another member says of the leader. */
   answer({ nonce, follows }: Answer, now: Millis): void {
     const askedAt = this.#watch.suspicion.askedAt(nonce);
-    if (askedAt === undefined || follows === undefined || this.#state === "leader is me") return;
+    if (askedAt === undefined || follows === undefined) return;
     const { leader: id, epoch, at, priority, ageMs } = follows;
     const heardAt = askedAt - ageMs;
     if (now - heardAt >= this.#watch.patienceMs || id === this.#self.id || this.#distrust.has(id, now)) return;
+    if (this.#state === "leader is me") return this.leading.challenge(id, at, this.#epoch, now);
     const { leader } = this;
-    if (leader?.id === id && epoch === leader.epoch) this.#watch.heardOf(heardAt);
-    else if (leader !== undefined && epoch <= this.#epoch) return;
-    else if (this.#isCredible(epoch))
-      this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
+    if (leader?.id === id && epoch === leader.epoch) return this.#watch.heardOf(heardAt);
+    if (!this.#isCredible(epoch) || (leader !== undefined && epoch === this.#epoch)) return;
+    this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
   }
 
   /** Questions of this member to others. */

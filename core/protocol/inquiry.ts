@@ -1,6 +1,7 @@
 import type { Millis } from "distributary/sdk";
 import type { Election } from "./election.ts";
 import type { Registration } from "./registration.ts";
+import type { Roll } from "./roll.ts";
 import type { Answer, Probe, Way } from "./segment-messages.ts";
 import type { SegmentSelf } from "./segment-self.ts";
 
@@ -17,21 +18,27 @@ export class Inquiry {
   readonly #self: SegmentSelf;
   readonly #election: Election;
   readonly #registration: Registration;
+  readonly #roll: Roll;
   readonly #answers = { multicast: 0, unicast: 0 };
+  /** How many inquiries in a row nobody answered that only multicast can have reached. */
+  #missedCount = 0;
   #judgeAt: Millis = Infinity;
   #askAt: Millis = Infinity;
 
-  constructor(self: SegmentSelf, election: Election, registration: Registration) {
+  constructor(self: SegmentSelf, election: Election, registration: Registration, roll: Roll) {
     this.#self = self;
     this.#election = election;
     this.#registration = registration;
+    this.#roll = roll;
   }
 
   get wakeAt(): Millis {
     return Math.min(this.#judgeAt, this.#askAt);
   }
 
+  /** Asks; or, while it leads, looks whether somebody it does not know of leads as well, on another channel perhaps. */
   ask(now: Millis): void {
+    if (this.#election.state === "leader is me") return this.#lookAround(now);
     const { at, roster, draws, timings, outbox } = this.#self;
     const probe: Probe = { type: "probe", at, nonce: this.#election.suspicion.newNonce(now) };
     outbox.toAll(probe);
@@ -41,18 +48,25 @@ export class Inquiry {
     this.#askAt = now + timings.missedPeriods * timings.periodMs;
   }
 
-  /** While somebody leads there is nothing to ask. */
-  rest(): void {
-    this.#askAt = Infinity;
+  /** One that was not registered is asked each period. */
+  #lookAround(now: Millis): void {
+    const { roster, draws, timings } = this.#self;
+    this.#askAt = now + timings.periodMs;
+    const stranger = roster.pickStranger(draws, (id) => this.#roll.has(id));
+    if (stranger !== undefined) this.#election.suspicion.ask(stranger.at, now);
   }
 
-  /** From now on nobody leads. */
-  begin(now: Millis): void {
-    this.#askAt = now + this.#self.timings.missedPeriods * this.#self.timings.periodMs;
+  /** The election is in another state: who follows a leader has nothing to ask. */
+  changed(now: Millis): void {
+    const { periodMs, missedPeriods } = this.#self.timings;
+    const { state } = this.#election;
+    if (state === "leader known") this.#askAt = Infinity;
+    else if (state === "leader is me") this.#askAt = now + periodMs;
+    else if (this.#askAt === Infinity) this.#askAt = now + missedPeriods * periodMs;
   }
 
   wake(now: Millis): void {
-    if (now >= this.#judgeAt) this.#judge();
+    if (now >= this.#judgeAt) this.#judge(now);
     if (now >= this.#askAt) this.ask(now);
   }
 
@@ -82,10 +96,14 @@ export class Inquiry {
     return { ...known, ageMs, isRegistered };
   }
 
-  #judge(): void {
+  #judge(now: Millis): void {
     const { outbox } = this.#self;
+    const isMissed = this.#answers.multicast === 0 && this.#answers.unicast > 0 && !outbox.isCutOff;
     this.#judgeAt = Infinity;
-    if (this.#answers.multicast > 0 || this.#answers.unicast === 0 || outbox.isCutOff) return;
+    this.#missedCount = isMissed ? this.#missedCount + 1 : 0;
+    if (!isMissed) return;
+    // Others that begin at the same moment may not have been listening.
+    if (this.#missedCount === 1) return this.ask(now);
     outbox.isCutOff = true;
     outbox.tell({ what: "reach", byUnicast: true });
   }

@@ -69,8 +69,8 @@ export class Leading {
 
   /** To a leader of an older epoch: what the newest is. */
   contradict(leader: Endpoint, epoch: number): void {
-    const { isCutOff } = this.#self.outbox;
-    this.#self.outbox.send(leader, { type: "here", epoch, sequence: 0, lostPermille: 0, byUnicast: isCutOff });
+    const { at, outbox } = this.#self;
+    outbox.send(leader, { type: "here", at, epoch, sequence: 0, lostPermille: 0, byUnicast: outbox.isCutOff });
   }
 
   /** Somebody claims who does not hear this leader: at most 20 times a period it says at once that it is there. */

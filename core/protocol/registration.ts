@@ -105,12 +105,13 @@ export class Registration {
     this.#doubts = 0;
   }
 
-  #sayHere({ at, epoch }: KnownLeader): void {
-    const byUnicast = this.#self.outbox.isCutOff;
+  #sayHere({ at: leaderAt, epoch }: KnownLeader): void {
+    const { at, outbox } = this.#self;
+    const byUnicast = outbox.isCutOff;
+    const { lostPermille } = this.#election.loss;
     this.#sequence += 1;
     this.#saidByUnicast = byUnicast;
-    const { lostPermille } = this.#election.loss;
-    this.#self.outbox.send(at, { type: "here", epoch, sequence: this.#sequence, lostPermille, byUnicast });
+    outbox.send(leaderAt, { type: "here", at, epoch, sequence: this.#sequence, lostPermille, byUnicast });
   }
 
   /** What the leader should know of this member has changed. */

@@ -41,6 +41,10 @@ export class Roll {
     this.#self = self;
   }
 
+  has(id: string): boolean {
+    return this.#entries.has(id);
+  }
+
   get wakeAt(): Millis {
     return Math.min(this.#reportAt, this.#controlAt, this.#lookAt);
   }
@@ -85,11 +89,10 @@ export class Roll {
     return this.#dirtySince === undefined ? this.revision : this.revision + 1;
   }
 
-  here(from: string, { sequence, lostPermille, byUnicast }: Here, epoch: number, now: Millis): void {
+  here(from: string, { at, sequence, lostPermille, byUnicast }: Here, epoch: number, now: Millis): void {
     const entry = this.#entries.get(from);
     if (entry === undefined) {
-      const at = this.#self.roster.get(from)?.at;
-      if (at !== undefined) this.#self.outbox.send(at, { type: "introduce", epoch });
+      this.#self.outbox.send(at, { type: "introduce", epoch });
       return;
     }
     entry.loss.note(sequence);
@@ -177,7 +180,8 @@ export class Roll {
 
   #drop(id: string, why: "left" | "silent", now: Millis): void {
     if (!this.#entries.delete(id)) return;
-    this.#self.roster.delete(id);
+    if (why === "left") this.#self.roster.delete(id);
+    else this.#self.roster.demote(id);
     if (this.#gone.length < mostGone) this.#gone.push({ id, why });
     this.#self.outbox.tell({ what: "member", member: id, is: why });
     this.#change(now);

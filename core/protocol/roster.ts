@@ -5,11 +5,15 @@ import type { Acquaintance } from "./segment-events.ts";
 import type { Listed, RegistrationReport } from "./segment-messages.ts";
 import { mostMembers } from "./segment-messages.ts";
 
+/** Members that were silent are remembered by their addresses, so many of them. */
+const mostFormer = 256;
+
 /** The other members this one knows of: from control, and from the reports of leaders; a leader's is what it registered. */
 export class Roster {
   readonly #self: string;
   readonly #members = new Map<string, Listed>();
   readonly #byUnicast = new Set<string>();
+  readonly #former = new Map<string, Acquaintance>();
 
   constructor(self: string) {
     this.#self = self;
@@ -38,6 +42,7 @@ export class Roster {
   put(member: Listed): void {
     if (member.id === this.#self || (this.#members.size >= mostMembers && !this.#members.has(member.id))) return;
     this.#members.set(member.id, member);
+    this.#former.delete(member.id);
     if (member.byUnicast) this.#byUnicast.add(member.id);
     else this.#byUnicast.delete(member.id);
   }
@@ -45,6 +50,23 @@ export class Roster {
   delete(id: string): void {
     this.#members.delete(id);
     this.#byUnicast.delete(id);
+  }
+
+  /** It is not there any more, as far as anybody knows; but it may be found there again. */
+  demote(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    this.delete(id);
+    this.#former.set(id, { id, at: member.at });
+    const [oldest] = this.#former.keys();
+    if (this.#former.size > mostFormer && oldest !== undefined) this.#former.delete(oldest);
+  }
+
+  /** One that is not registered here, by chance: known of, or known once. */
+  pickStranger(draws: Draws, isRegistered: (id: string) => boolean): Acquaintance | undefined {
+    const strangers: Acquaintance[] = [...this.#former.values()];
+    for (const member of this.#members.values()) if (!isRegistered(member.id)) strangers.push(member);
+    return strangers[draws.below(strangers.length)];
   }
 
   /** Those control knows; what is known better already stays, but for where they are. */
@@ -60,7 +82,7 @@ export class Roster {
     const listed = new Set(members.map(({ id }) => id));
     for (const id of this.#members.keys()) {
       const isInRange = id >= from && (to === "" || id < to);
-      if (isInRange && id !== leader && !listed.has(id)) this.delete(id);
+      if (isInRange && id !== leader && !listed.has(id)) this.demote(id);
     }
     for (const member of members) this.put(member);
   }

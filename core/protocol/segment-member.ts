@@ -6,7 +6,14 @@ import { Inquiry } from "./inquiry.ts";
 import { Registration } from "./registration.ts";
 import { Roll } from "./roll.ts";
 import { Roster } from "./roster.ts";
-import type { Acquaintance, SegmentEffect, SegmentEvent, SegmentMemory, SegmentReport } from "./segment-events.ts";
+import type {
+  Acquaintance,
+  ElectionState,
+  SegmentEffect,
+  SegmentEvent,
+  SegmentMemory,
+  SegmentReport,
+} from "./segment-events.ts";
 import type { Channel, Endpoint, SegmentMessage, Way } from "./segment-messages.ts";
 import { SegmentOutbox } from "./segment-outbox.ts";
 import type { SegmentSelf } from "./segment-self.ts";
@@ -48,7 +55,8 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
   readonly #inquiry: Inquiry;
   readonly #outbox: SegmentOutbox;
   #wasLeading = false;
-  #isLed = false;
+  #state: ElectionState = "leader unknown";
+  #epoch = 0;
   #lagCount = 0;
   #isGone = false;
   wakeAt: Millis = Infinity;
@@ -76,7 +84,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
     this.#registration = new Registration(this.#self, this.#election);
     this.#roll = new Roll(this.#self);
     this.#channels = new Channels(this.#self);
-    this.#inquiry = new Inquiry(this.#self, this.#election, this.#registration);
+    this.#inquiry = new Inquiry(this.#self, this.#election, this.#registration, this.#roll);
   }
 
   /** Whom it follows, and in which state. */
@@ -163,7 +171,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
       case "here":
         if (message.epoch > this.#election.epoch) this.#election.outdo(message.epoch, now);
         if (this.#wasLeading) this.#roll.here(from, message, this.#election.epoch, now);
-        else this.#correct(from, now);
+        else this.#correct(message.at);
         break;
       case "report":
         if (this.#election.leader?.id !== from) break;
@@ -177,12 +185,11 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
   }
 
   /** Someone takes this member for its leader still. */
-  #correct(from: string, now: Millis): void {
-    const at = this.#self.roster.get(from)?.at;
-    if (at === undefined || this.#election.leader === undefined) return;
+  #correct(at: Endpoint): void {
     const { epoch, leader } = this.#election;
-    const { id, at: leaderAt, priority } = leader;
-    this.#outbox.send(at, { type: "resign", epoch, successor: { id, at: leaderAt, priority, epoch: leader.epoch } });
+    if (leader === undefined) return;
+    const successor = { id: leader.id, at: leader.at, priority: leader.priority, epoch: leader.epoch };
+    this.#outbox.send(at, { type: "resign", epoch, successor });
   }
 
   #start(now: Millis): void {
@@ -260,12 +267,11 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
       else this.#roll.end();
       this.#wasLeading = isLeading;
     }
-    const isLed = this.#election.tenure !== undefined;
-    if (isLed !== this.#isLed) {
-      if (isLed) this.#inquiry.rest();
-      else this.#inquiry.begin(now);
-      this.#isLed = isLed;
-    }
+    const { state, epoch } = this.#election;
+    if (isLeading && epoch !== this.#epoch) this.#roll.ask(now);
+    this.#epoch = epoch;
+    if (state !== this.#state) this.#inquiry.changed(now);
+    this.#state = state;
     this.#registration.follow(this.#election.leader, now);
   }
 

@@ -115,6 +115,7 @@ export interface Introduce {
 /** A registered member is there, once a period. */
 export interface Here {
   readonly type: "here";
+  readonly at: Endpoint;
   readonly epoch: number;
   readonly sequence: number;
   /** How many of 1,000 `alive` it misses, as far as it can tell. */
