@@ -75,12 +75,12 @@ type Row = readonly [step: string, there: string, changed: string, travelled: st
 
 /** The demo's course, step by step; every node is checked by hash after each. */
 class Show {
-  readonly #context: CommandContext<object>;
+  readonly #context: CommandContext<{ readonly keep: boolean }>;
   readonly #fleet: Fleet;
   readonly #staging: string;
   readonly #rows: Row[] = [];
 
-  constructor(context: CommandContext<object>, fleet: Fleet, staging: string) {
+  constructor(context: CommandContext<{ readonly keep: boolean }>, fleet: Fleet, staging: string) {
     this.#context = context;
     this.#fleet = fleet;
     this.#staging = staging;
@@ -93,9 +93,11 @@ class Show {
     print(`${first.fileCount} files, ${formatBytes(first.sizeBytes)}, to be published to ${nodes.length} nodes`);
     print("\n1. control and agents start");
     const client = await this.#fleet.startControl(signal);
-    const { groups, sites, policies } = loadConfig(this.#fleet.config).config;
-    await client.put("/v1/declaration", { groups, sites, policies }, signal);
+    const { groups, segments, sites, policies } = loadConfig(this.#fleet.config).config;
+    await client.put("/v1/declaration", { groups, segments, sites, policies }, signal);
     await this.#fleet.startAgents(client, signal);
+    for (const { segment, leader, members } of await this.#fleet.untilLed(client, signal))
+      print(`   ${segment}: ${members} ${members === 1 ? "node" : "nodes"}, led by ${leader}`);
 
     print("\n2. the first publish: everything");
     await this.#job(client, "publish, all of it", () =>
@@ -123,12 +125,27 @@ class Show {
     await this.#job(client, "rollback", () => client.post<Job>("/v1/jobs", { kind: "rollback", site }, signal));
     this.#check(first.hash);
 
+    if (!this.#context.values.keep) await this.#loseLeader(client);
+
     print("");
     print(formatTable(titles, this.#rows, terminal.columns));
     print(
       "\nWhere to look: core/cli/demo.ts is this demo, ARCHITECTURE.md the way of the data,\n" +
         "config/examples/ deployments to start from.",
     );
+  }
+
+  /** Kills the leader of the largest segment; the others elect another one. */
+  async #loseLeader(client: Client): Promise<void> {
+    const { print, signal } = this.#context;
+    const before = await this.#fleet.untilLed(client, signal);
+    const { segment, leader = "" } = before.reduce((most, each) => (each.members > most.members ? each : most));
+    print(`\n6. the leader of ${segment}, ${leader}, is killed: the others elect another one`);
+    const startedAt = performance.now();
+    await this.#fleet.kill(leader);
+    const after = await this.#fleet.untilLed(client, signal, leader);
+    const next = after.find((each) => each.segment === segment)?.leader;
+    print(`   ${next} leads ${segment}, ${formatDuration(Math.round(performance.now() - startedAt))} later`);
   }
 
   /** Runs a job to its end and notes what it moved. */

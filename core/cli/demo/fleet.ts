@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { failure } from "distributary/sdk";
+import type { SegmentSummary } from "../../control/segment-view.ts";
 import { Client } from "../client.ts";
 
 /** `.ts` in the repository and `.js` as published. */
@@ -20,6 +21,8 @@ export class Fleet implements AsyncDisposable {
   readonly directory: string;
   readonly config: string;
   readonly nodes: readonly string[];
+  /** Which nodes share a LAN, as far as a demo on one host can have it. */
+  readonly segments: ReadonlyMap<string, readonly string[]>;
   readonly #children = new Map<string, ChildProcess>();
   readonly #isKept: boolean;
 
@@ -30,7 +33,8 @@ export class Fleet implements AsyncDisposable {
     this.#isKept = isKept;
     this.config = join(directory, "demo.yaml");
     mkdirSync(directory, { recursive: true });
-    writeFileSync(this.config, configuration(staging, nodes));
+    this.segments = inSegments(nodes);
+    writeFileSync(this.config, configuration(staging, nodes, [...this.segments.keys()]));
     writeFileSync(join(directory, "policy.yaml"), `roots:\n  "*": ./nodes/{name}/{site}\n`);
   }
 
@@ -51,8 +55,8 @@ export class Fleet implements AsyncDisposable {
   /** Enrols and starts every agent, and waits until control knows them all. */
   async startAgents(client: Client, signal: AbortSignal): Promise<void> {
     const { linkPort } = await client.get<{ linkPort: number }>("/v1/status", signal);
-    for (const name of this.nodes) {
-      const { text } = await client.post<{ text: string }>("/v1/join-tokens", { node: name }, signal);
+    for (const [segment, name] of this.#placed()) {
+      const { text } = await client.post<{ text: string }>("/v1/join-tokens", { node: name, segment }, signal);
       const args = ["agent", "--config", this.config, "--name", name, "--control", `127.0.0.1:${linkPort}`, "--pretty"];
       this.#spawn(name, args, { DISTRIBUTARY_JOIN_TOKEN: text });
     }
@@ -62,6 +66,29 @@ export class Fleet implements AsyncDisposable {
         return nodes.find((node) => node.name === name && node.connected);
       });
     }
+  }
+
+  #placed(): (readonly [segment: string, node: string])[] {
+    return [...this.segments].flatMap(([segment, nodes]) => nodes.map((node) => [segment, node] as const));
+  }
+
+  /** Waits until every segment has a leader, another than the one given, which the others follow. */
+  async untilLed(client: Client, signal: AbortSignal, gone?: string): Promise<SegmentSummary[]> {
+    return this.#until("control", signal, async () => {
+      const segments = await client.get<SegmentSummary[]>("/v1/segments", signal);
+      const isLed = ({ state, leader, members, connected }: SegmentSummary) =>
+        state === "led" && leader !== gone && members === connected;
+      return segments.every(isLed) ? segments : undefined;
+    });
+  }
+
+  /** Kills a node's agent as a power failure would. */
+  async kill(node: string): Promise<void> {
+    const child = this.#children.get(node);
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
   }
 
   /** Where a node serves the site from. */
@@ -136,7 +163,13 @@ export class Fleet implements AsyncDisposable {
   }
 }
 
-function configuration(staging: string, nodes: readonly string[]): string {
+/** Two segments, or three from six nodes on. */
+function inSegments(nodes: readonly string[]): Map<string, string[]> {
+  const count = nodes.length < 6 ? 2 : 3;
+  return Map.groupBy(nodes, (node) => `hall-${Math.floor((nodes.indexOf(node) * count) / nodes.length) + 1}`);
+}
+
+function configuration(staging: string, nodes: readonly string[], segments: readonly string[]): string {
   return [
     "control:",
     "  data: ./control",
@@ -146,6 +179,8 @@ function configuration(staging: string, nodes: readonly string[]): string {
     "  data: ./agents/{name}",
     "  control: 127.0.0.1:7401",
     "  policy: ./policy.yaml",
+    "segments:",
+    ...segments.map((segment) => `  ${segment}: { timings: fast }`),
     "groups:",
     `  web: { nodes: [${nodes.join(", ")}] }`,
     "sites:",
