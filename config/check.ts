@@ -36,22 +36,29 @@ export function checkConfig(loaded: LoadedConfig, knowledge: Knowledge): void {
   if (problems.length > 0) throw loaded.error(problems);
 }
 
-function nameProblems({ policies, sites }: Config, providers: Providers): Problem[] {
+function nameProblems({ policies, segments, sites }: Config, providers: Providers): Problem[] {
+  const ranking = Object.entries(segments).flatMap(([name, { priority }]) => {
+    return lookUp(providers.priorities, "priority", priority, ["segments", name, "priority"]);
+  });
   const shared = Object.entries(policies).flatMap(([name, policy]) => {
     return providerProblems(policy, ["policies", name], providers);
   });
   const own = Object.entries(sites).flatMap(([name, { policy }]) => {
     return typeof policy === "string" ? [] : providerProblems(policy, ["sites", name, "policy"], providers);
   });
-  return [...shared, ...own];
+  return [...ranking, ...shared, ...own];
+}
+
+function lookUp(known: readonly string[], what: string, name: string, path: Problem["path"]): Problem[] {
+  if (known.includes(name)) return [];
+  const hint = `known: ${known.join(", ") || "none"}; others come with a plugin listed under \`plugins:\``;
+  return [{ path, message: `no ${what} named '${name}'${suggestion(name, known)}`, hint }];
 }
 
 function providerProblems(policy: Policy, path: Problem["path"], providers: Providers): Problem[] {
   const look = (kind: ProviderKind, what: string, name: string, at: Problem["path"], builtIn?: string): Problem[] => {
     const known = [...new Set([...providers[kind], ...(builtIn === undefined ? [] : [builtIn])])].sort();
-    if (known.includes(name)) return [];
-    const hint = `known: ${known.join(", ") || "none"}; others come with a plugin listed under \`plugins:\``;
-    return [{ path: [...path, ...at], message: `no ${what} named '${name}'${suggestion(name, known)}`, hint }];
+    return lookUp(known, what, name, [...path, ...at]);
   };
   return [
     ...look("deltas", "delta engine", policy.delta, ["delta"]),

@@ -2,19 +2,20 @@ import { Document, isMap, isScalar } from "yaml";
 import type { Schema } from "distributary/sdk";
 import { isPlainObject } from "./copy.ts";
 import { policySchema } from "./policy.ts";
-import { groupSchema, siteSchema } from "./schema.ts";
+import { groupSchema, segmentSchema, siteSchema } from "./schema.ts";
 import type { Config } from "./schema.ts";
 
 /** What is declared for everybody, apart from how one host runs. */
-export type Declared = Pick<Config, "groups" | "sites" | "policies">;
+export type Declared = Pick<Config, "groups" | "segments" | "sites" | "policies">;
 
 /**
- * Writes groups, sites and policies as YAML: sorted by name, their options in the order of the schema, nothing left to
- * defaults. Reading it again gives the same; equal configurations give equal text.
+ * Writes groups, segments, sites and policies as YAML: sorted by name, their options in the order of the schema, nothing
+ * left to defaults. Reading it again gives the same; equal configurations give equal text.
  */
-export function exportConfig({ groups, sites, policies }: Declared): string {
+export function exportConfig({ groups, segments, sites, policies }: Declared): string {
   const ordered = {
     groups: inOrder({ type: "object", additionalProperties: groupSchema }, groups),
+    segments: inOrder({ type: "object", additionalProperties: segmentSchema }, segments),
     sites: mapValues(inOrder({ type: "object", additionalProperties: siteSchema }, sites), withOrderedPolicy),
     policies: inOrder({ type: "object", additionalProperties: policySchema }, policies),
   };

@@ -6,14 +6,16 @@ import { suggestion } from "./suggest.ts";
 /** What is wrong between parts of any value: names that lead nowhere, are no names, or stand twice. */
 export function referenceProblems(value: unknown): Problem[] {
   if (!isPlainObject(value)) return [];
-  const { groups, sites, policies, plugins } = value;
+  const { groups, segments, sites, policies, plugins } = value;
   return [
-    ...[...nameProblems("groups", groups), ...nameProblems("sites", sites), ...nameProblems("policies", policies)],
+    ...Object.entries({ groups, segments, sites, policies }).flatMap((section) => nameProblems(...section)),
     ...entriesOf(sites).flatMap(([name, site]) => [
       ...lookUp(["sites", name, "group"], site["group"], "group", keysOf(groups)),
       ...lookUp(["sites", name, "policy"], site["policy"], "policy", [...keysOf(policies), "default"]),
     ]),
     ...entriesOf(groups).flatMap(([name, { nodes }]) => repeated(nodes, (at) => ["groups", name, "nodes", at], "node")),
+    ...entriesOf(groups).flatMap(([name, { match }]) => matchProblems(["groups", name, "match"], match)),
+    ...entriesOf(segments).flatMap(([name, segment]) => leaderProblems(["segments", name], segment)),
     ...repeatedIds(plugins),
   ];
 }
@@ -21,6 +23,19 @@ export function referenceProblems(value: unknown): Problem[] {
 function nameProblems(section: string, value: unknown): Problem[] {
   const wrong = keysOf(value).filter((name) => !isName(name));
   return wrong.map((name) => ({ path: [section, name], message: `is not ${formats.name.wanted}` }));
+}
+
+function matchProblems(path: Problem["path"], match: unknown): Problem[] {
+  const isEmpty = isPlainObject(match) && Object.keys(match).length === 0;
+  return isEmpty ? [{ path, message: "matches no node", hint: "say which `labels`, or which `segment`" }] : [];
+}
+
+/** A node is named once, as a leader or as one that never leads. */
+function leaderProblems(path: Problem["path"], { leaders, ineligible }: Readonly<Record<string, unknown>>): Problem[] {
+  const first = Array.isArray(leaders) ? leaders.length : 0;
+  const all: unknown[] = [leaders, ineligible].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
+  const pathOf = (at: number) => [...path, ...(at < first ? ["leaders", at] : ["ineligible", at - first])];
+  return repeated(all, pathOf, "node");
 }
 
 function lookUp(path: Problem["path"], name: unknown, kind: string, known: readonly string[]): Problem[] {

@@ -67,7 +67,18 @@ export const agentSchema = {
       type: "object",
       additionalProperties: { type: "string", maxLength: 200, description: "The value of the label." },
       default: {},
-      description: "What groups can match: `{ rack: r7, tier: web }`.",
+      description: "What groups can match: `{ rack: r7, tier: web }`. They count from when the node enrols.",
+    },
+    segment: {
+      type: "string",
+      format: "name",
+      description: "The segment to be put in when it enrols. Absent: named after the network it reaches control by.",
+    },
+    listen: {
+      type: "string",
+      format: "address",
+      description:
+        "The address of this host, and a port, where the other members of its segment reach it. Absent: chosen.",
     },
     policy: {
       type: "string",
@@ -90,16 +101,62 @@ export const groupSchema = {
     },
     match: {
       type: "object",
-      required: ["labels"],
       properties: {
         labels: {
           type: "object",
           additionalProperties: { type: "string", maxLength: 200, description: "The value the label must have." },
           description: "Labels a node must have, all of them.",
         },
+        segment: { type: "string", format: "name", description: "The segment a node must be in." },
       },
-      description: "Nodes that belong to it by what they are.",
+      description: "Nodes that belong to it by what they are: whatever stands here must fit.",
     },
+  },
+} as const satisfies ObjectSchema;
+
+export const segmentSchema = {
+  type: "object",
+  description: "Nodes that share a LAN: they elect a leader, which speaks for them.",
+  properties: {
+    channel: {
+      type: "string",
+      format: "address",
+      pattern: "^239(\\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}:[1-9][0-9]*$",
+      description: "Multicast address, below 239, and port it talks on. Absent: derived from its name, and port 7402.",
+    },
+    ttl: {
+      type: "integer",
+      minimum: 0,
+      maximum: 255,
+      default: 1,
+      description: "How many routers its datagrams may pass; 1 keeps them in the LAN.",
+    },
+    timings: {
+      type: "string",
+      enum: ["usual", "fast"],
+      default: "usual",
+      description: "How long is waited for what: a lost leader is replaced within 41 s, or 3 s on a quiet LAN.",
+    },
+    reach: {
+      type: "string",
+      enum: ["auto", "multicast", "unicast"],
+      default: "auto",
+      description: "How members reach all others: `auto` finds out whom multicast does not reach.",
+    },
+    leaders: {
+      type: "array",
+      items: { type: "string", format: "name", description: "The name of a node." },
+      maxItems: 1_000,
+      default: [],
+      description: "Nodes that lead before all others, the first one before the second.",
+    },
+    ineligible: {
+      type: "array",
+      items: { type: "string", format: "name", description: "The name of a node." },
+      default: [],
+      description: "Nodes that never lead.",
+    },
+    priority: { type: "string", default: "default", description: "What ranks its nodes when they elect a leader." },
   },
 } as const satisfies ObjectSchema;
 
@@ -160,6 +217,12 @@ export const fileSchema = {
     control: controlSchema,
     agent: agentSchema,
     groups: { type: "object", additionalProperties: groupSchema, default: {}, description: "Groups by name." },
+    segments: {
+      type: "object",
+      additionalProperties: segmentSchema,
+      default: {},
+      description: "Segments by name; one that is not declared has the defaults.",
+    },
     sites: { type: "object", additionalProperties: siteSchema, default: {}, description: "Sites by name." },
     policies: {
       type: "object",
@@ -173,6 +236,7 @@ export const fileSchema = {
 export type ControlConfig = Infer<typeof controlSchema>;
 export type AgentConfig = Infer<typeof agentSchema>;
 export type Group = Infer<typeof groupSchema>;
+export type Segment = Infer<typeof segmentSchema>;
 export type { Policy } from "./policy.ts";
 /** `policy` is the name of one of `policies`, or one of the site's own. */
 export type Site = Omit<Infer<typeof siteSchema>, "policy"> & { readonly policy: string | Policy };
@@ -192,6 +256,7 @@ export interface Config {
   readonly control?: ControlConfig;
   readonly agent?: AgentConfig;
   readonly groups: Readonly<Record<string, Group>>;
+  readonly segments: Readonly<Record<string, Segment>>;
   readonly sites: Readonly<Record<string, Site>>;
   readonly policies: Readonly<Record<string, Policy>>;
 }

@@ -17,6 +17,7 @@ export const builtInPlugins: Readonly<Record<string, () => Promise<PluginModule>
   http: () => plugin(import("./http/index.ts")),
   posix: () => plugin(import("./posix/index.ts")),
   rsync: () => plugin(import("./rsync/index.ts")),
+  "static-priority": () => plugin(import("./static-priority/index.ts")),
   whole: () => plugin(import("./whole/index.ts")),
   windows: () => plugin(import("./windows/index.ts")),
   zstd: () => plugin(import("./zstd/index.ts")),

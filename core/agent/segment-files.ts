@@ -6,7 +6,8 @@ import { makeDirectories, readFile, replaceFile } from "../content/durable-file.
 import type { SegmentGrant } from "../protocol/messages.ts";
 import type { SegmentMemory } from "../protocol/segment-events.ts";
 import { nextBootSequence } from "../runtime/channel/secure-channel.ts";
-import type { SeenMarks } from "../runtime/channel/senders.ts";
+import { readMarks } from "../runtime/channel/seen-marks.ts";
+import type { SeenMarks } from "../runtime/channel/seen-marks.ts";
 import { longestGrant, readGrant } from "../runtime/segment-grant.ts";
 
 const longestFile = 4 * 1024 * 1024;
@@ -51,7 +52,10 @@ export class SegmentFiles {
   }
 
   marks(segment: string): SeenMarks | undefined {
-    return this.#read("marks.json", (value) => (value as Record<string, SeenMarks>)[segment]);
+    return this.#read("marks.json", (value) => {
+      const marks = (value as Record<string, unknown>)[segment];
+      return marks === undefined ? undefined : readMarks(marks);
+    });
   }
 
   storeMarks(segment: string, marks: SeenMarks): void {

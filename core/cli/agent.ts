@@ -63,6 +63,8 @@ export const agent = defineCommand({
         directory: (values.data ?? section.data).replaceAll("{name}", name),
         control: parseAddress(values.control ?? section.control),
         labels: section.labels,
+        ...(section.segment === undefined ? {} : { segment: section.segment }),
+        ...(section.listen === undefined ? {} : { listen: parseAddress(section.listen) }),
         ...(section.location === undefined ? {} : { location: section.location }),
         ...(section.policy === undefined ? {} : { policyFile: section.policy }),
         ...(token === undefined ? {} : { token }),

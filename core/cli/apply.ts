@@ -5,7 +5,7 @@ import { exitCodes } from "./terminal/exit-codes.ts";
 
 export const apply = defineCommand({
   name: "apply",
-  summary: "Declares the sites, groups and policies of a YAML file; what it does not name stays as it is.",
+  summary: "Declares the sites, groups, segments and policies of a YAML file; what it does not name stays as it is.",
   options: {
     type: "object",
     required: ["file"],
@@ -28,7 +28,8 @@ export const apply = defineCommand({
       name,
       typeof policy === "string" ? { ...site, policy } : { ...site, ownPolicy: policy },
     ]);
-    const body = { groups: config.groups, policies: config.policies, sites: Object.fromEntries(sites) };
+    const { groups, segments, policies } = config;
+    const body = { groups, segments, policies, sites: Object.fromEntries(sites) };
     const { applied } = await client.put<{ applied: Record<string, string[]> }>("/v1/declaration", body, signal);
     if (values.json) print(JSON.stringify(applied));
     else for (const [what, names] of Object.entries(applied)) print(`${what}: ${names.join(", ") || "none"}`);

@@ -6,7 +6,7 @@ import { exitCodes } from "./terminal/exit-codes.ts";
 
 export const exportCommand = defineCommand({
   name: "export",
-  summary: "Writes all sites, groups and policies back as YAML.",
+  summary: "Writes all sites, groups, segments and policies back as YAML.",
   options: { type: "object", properties: { json: jsonOption, ...controlOptions } },
   examples: [{ line: "export > deployment.yaml", does: "writes what is declared to a file" }],
   async run({ values, terminal, print, signal }) {

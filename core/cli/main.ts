@@ -17,6 +17,7 @@ import { publish } from "./publish.ts";
 import { remove } from "./remove.ts";
 import { restore } from "./restore.ts";
 import { rollback } from "./rollback.ts";
+import { segments } from "./segments.ts";
 import { status } from "./status.ts";
 import { runCommand } from "./terminal/run-command.ts";
 import { processTerminal } from "./terminal/terminal.ts";
@@ -37,6 +38,7 @@ const program = {
     status,
     jobs,
     nodes,
+    segments,
     apply,
     exportCommand,
     check,

@@ -1,9 +1,13 @@
 import { formatDuration } from "../../config/units.ts";
 import type { Status } from "../control/status.ts";
 import { Client, controlOptions } from "./client.ts";
+import { stateText } from "./segments.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
 import { exitCodes } from "./terminal/exit-codes.ts";
 import { formatTable } from "./terminal/table.ts";
+
+/** Troubled segments that are shown; there may be hundreds after a large failure. */
+const mostShown = 20;
 
 export const status = defineCommand({
   name: "status",
@@ -23,6 +27,13 @@ export const status = defineCommand({
     print(`${found.nodes.connected} of ${found.nodes.enrolled} nodes are connected`);
     for (const { name, silentMs } of found.nodes.silent)
       print(`${name} was not heard of for ${formatDuration(silentMs)} and may serve something old`);
+    const { count, troubled } = found.segments;
+    print(
+      `${count} segment${count === 1 ? "" : "s"}, ${troubled.length === 0 ? "none" : troubled.length} of them in trouble`,
+    );
+    for (const segment of troubled.slice(0, mostShown))
+      print(`segment ${segment.segment}: ${stateText(segment, Date.now())}`);
+    if (troubled.length > mostShown) print("`distributary segments` shows the others");
     const titles = [
       { title: "site" },
       { title: "group" },

@@ -1,13 +1,17 @@
 import type { Kysely } from "kysely";
 import { failure } from "distributary/sdk";
-import type { Group, Policy, Site } from "../../config/schema.ts";
+import type { Infer, ObjectSchema } from "distributary/sdk";
+import type { Group, Policy, Segment, Site } from "../../config/schema.ts";
+import { segmentSchema } from "../../config/schema.ts";
 import { policySchema } from "../../config/policy.ts";
 import { compileSchema } from "../../config/validate.ts";
+import type { Labels } from "../runtime/enrolment.ts";
 import type { Schema } from "./store/schema.ts";
 
-/** What a deployment declares: sites, the groups that serve them, and policies. */
+/** What a deployment declares: sites, the groups that serve them, segments and policies. */
 export interface Declaration {
   readonly groups: Readonly<Record<string, Group>>;
+  readonly segments: Readonly<Record<string, Segment>>;
   readonly sites: Readonly<Record<string, Site>>;
   readonly policies: Readonly<Record<string, Policy>>;
 }
@@ -25,14 +29,19 @@ export interface CatalogSite {
 export interface NodeFactsRow {
   readonly id: string;
   readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly segment: string;
+  readonly labels: Labels;
 }
 
-const defaultPolicy = (() => {
-  const checked = compileSchema(policySchema)({});
-  if (!checked.ok) throw new Error("the default policy does not fit its own schema");
+const defaultPolicy = defaultsOf(policySchema);
+/** What a segment is that nobody declared. */
+export const defaultSegmentConfig: Segment = defaultsOf(segmentSchema);
+
+function defaultsOf<const S extends ObjectSchema>(schema: S): Infer<S> {
+  const checked = compileSchema(schema)({});
+  if (!checked.ok) throw new Error("defaults do not fit their own schema");
   return checked.value;
-})();
+}
 
 /** The declared sites, groups and policies in the database. */
 export class Catalog {
@@ -43,7 +52,7 @@ export class Catalog {
   }
 
   /** Puts a declaration in place: what it names is made or changed, the rest stays. In one transaction. */
-  async apply({ groups, sites, policies }: Declaration): Promise<void> {
+  async apply({ groups, segments, sites, policies }: Declaration): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       for (const [table, entries] of [
         ["content_group", groups],
@@ -57,6 +66,14 @@ export class Catalog {
             .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
             .execute();
         }
+      }
+      for (const [name, config] of Object.entries(segments)) {
+        const config_json = JSON.stringify(config);
+        await transaction
+          .insertInto("segment")
+          .values({ name, config_json, channel_json: null })
+          .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
+          .execute();
       }
       const known = await transaction.selectFrom("policy").select("name").execute();
       const names = new Set(["default", ...known.map(({ name }) => name)]);
@@ -83,14 +100,30 @@ export class Catalog {
   }
 
   async export(): Promise<Declaration> {
-    const [groups, policies, sites] = await Promise.all([
+    const [groups, segments, policies, sites] = await Promise.all([
       this.#db.selectFrom("content_group").selectAll().orderBy("name").execute(),
+      this.#db.selectFrom("segment").select(["name", "config_json"]).orderBy("name").execute(),
       this.#db.selectFrom("policy").selectAll().orderBy("name").execute(),
       this.#db.selectFrom("site").selectAll().orderBy("name").execute(),
     ]);
-    const parsed = (rows: readonly { name: string; config_json: string }[]) =>
-      Object.fromEntries(rows.map(({ name, config_json }) => [name, JSON.parse(config_json) as never]));
-    return { groups: parsed(groups), policies: parsed(policies), sites: parsed(sites) };
+    const parsed = (rows: readonly { name: string; config_json: string | null }[]) =>
+      Object.fromEntries(
+        rows.flatMap(({ name, config_json }) =>
+          config_json === null ? [] : [[name, JSON.parse(config_json) as never]],
+        ),
+      );
+    return { groups: parsed(groups), segments: parsed(segments), policies: parsed(policies), sites: parsed(sites) };
+  }
+
+  /** Puts a node into a group by name. Throws DIST_ERR_GROUP_UNKNOWN. */
+  async addToGroup(name: string, node: string): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      const row = await transaction.selectFrom("content_group").selectAll().where("name", "=", name).executeTakeFirst();
+      if (row === undefined) throw failure("DIST_ERR_GROUP_UNKNOWN", { group: name });
+      const group = JSON.parse(row.config_json) as Group;
+      const config_json = JSON.stringify({ ...group, nodes: [...new Set([...group.nodes, node])] });
+      await transaction.updateTable("content_group").set({ config_json }).where("name", "=", name).execute();
+    });
   }
 
   /** Throws DIST_ERR_SITE_UNKNOWN. */
@@ -141,15 +174,14 @@ export class Catalog {
     const { nodes, match } = JSON.parse(row.config_json) as Group;
     const all = await this.#db.selectFrom("node").selectAll().where("state", "=", "active").orderBy("name").execute();
     return all
-      .map(({ id, name, facts_json }) => ({ id, name, labels: labelsIn(facts_json) }))
-      .filter(({ name, labels }) => nodes.includes(name) || (match !== undefined && fits(labels, match.labels)));
+      .map(({ id, name, segment, labels_json }) => ({ id, name, segment, labels: JSON.parse(labels_json) as Labels }))
+      .filter((node) => nodes.includes(node.name) || (match !== undefined && fits(node, match)));
   }
 }
 
-function labelsIn(facts: string): Readonly<Record<string, string>> {
-  return (JSON.parse(facts) as { labels?: Record<string, string> }).labels ?? {};
-}
-
-function fits(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> | undefined): boolean {
-  return wanted !== undefined && Object.entries(wanted).every(([name, value]) => labels[name] === value);
+/** Whether a node is what a group wants: all that is said of it; nothing said fits nobody. */
+function fits({ labels, segment }: NodeFactsRow, match: NonNullable<Group["match"]>): boolean {
+  if (match.labels === undefined && match.segment === undefined) return false;
+  if (match.segment !== undefined && match.segment !== segment) return false;
+  return Object.entries(match.labels ?? {}).every(([name, value]) => labels[name] === value);
 }

@@ -3,8 +3,9 @@ import type { Policy } from "../../config/schema.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Declaration } from "./catalog.ts";
 
-/** Throws DIST_ERR_PROVIDER_UNKNOWN for the first provider that a policy names and nobody provides. */
-export function checkProviders({ registries }: Kernel, { policies, sites }: Declaration): void {
+/** Throws DIST_ERR_PROVIDER_UNKNOWN for the first provider that a policy or a segment names and nobody provides. */
+export function checkProviders({ registries }: Kernel, { policies, segments, sites }: Declaration): void {
+  for (const { priority } of Object.values(segments)) registries.priorities.get(priority);
   const own = Object.values(sites).flatMap(({ policy }) => (typeof policy === "string" ? [] : [policy]));
   for (const policy of [...Object.values(policies), ...own]) {
     for (const [kind, name] of namedBy(policy)) if (name !== "none" && name !== "native") registries[kind].get(name);

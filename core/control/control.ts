@@ -25,6 +25,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { Planner } from "./jobs/planner.ts";
 import { serveNodes } from "./node-routes.ts";
 import { NodeHub } from "./node-hub.ts";
+import { Segments } from "./segments.ts";
 import { SerialLedger } from "./serial-ledger.ts";
 import { Ledger } from "./store/ledger.ts";
 import { watchForSilence } from "./silent-nodes.ts";
@@ -57,6 +58,7 @@ export class Control implements AsyncDisposable {
   readonly enrolment: Enrolment;
   readonly assignments: Assignments;
   readonly jobs: Jobs;
+  readonly segments: Segments;
   readonly #options: ControlOptions;
   readonly #io: Io;
   #resources: AsyncDisposableStack;
@@ -96,6 +98,7 @@ export class Control implements AsyncDisposable {
     this.hub = new NodeHub(parts.db, this.events, log);
     this.assignments = new Assignments(parts.db, disk, join(directory, "assignments"), parts.authority, parts.ledger);
     const { catalog, hub, assignments, events } = this;
+    this.segments = new Segments({ ...parts, hub, events, log, kernel: () => this.#kernel });
     this.jobs = new Jobs({
       ...{ db: parts.db, catalog, hub, assignments, events, log, clock, disk, directory },
       stopping: this.#stopping.signal,
@@ -152,8 +155,9 @@ export class Control implements AsyncDisposable {
     await this.#kernel.start("control", this.#io);
     resources.defer(() => this.#planner[Symbol.asyncDispose]());
     resources.defer(() => this.#kernel[Symbol.asyncDispose]());
-    const { hub, assignments, enrolment, log } = this;
-    resources.use(serveNodes(link, { hub, assignments, enrolment, log }));
+    const { hub, assignments, enrolment, segments, log } = this;
+    await resources.use(segments).start();
+    resources.use(serveNodes(link, { hub, assignments, enrolment, segments, log }));
     this.#transports = this.#serveTransports(this.#kernel);
     resources.defer(() => this.#transports.dispose());
     resources.defer(() => hub.close());
@@ -226,9 +230,15 @@ export class Control implements AsyncDisposable {
     return new Planner({ directory, pluginDirectory, plugins });
   }
 
-  /** Throws DIST_ERR_PROVIDER_UNKNOWN if a policy names something nobody provides. */
+  /** Throws DIST_ERR_PROVIDER_UNKNOWN if a policy or a segment names something nobody provides. */
   checkProviders(declaration: Declaration): void {
     checkProviders(this.#kernel, declaration);
+  }
+
+  /** Puts a declaration in place, and has those it concerns know. */
+  async declare(declaration: Declaration): Promise<void> {
+    await this.catalog.apply(declaration);
+    await this.segments.declared();
   }
 
   /** Asks for a job as the API does: names become ids, and a checkpoint its version. */

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import { failure } from "distributary/sdk";
 import type { HttpAnswer, HttpRequest } from "distributary/sdk";
-import { jsonAnswer, readEnrolRequest, readRenewRequest } from "../runtime/enrolment.ts";
+import { isLabels, jsonAnswer, readEnrolRequest, readRenewRequest } from "../runtime/enrolment.ts";
+import type { Labels } from "../runtime/enrolment.ts";
 import type { Audit } from "./audit.ts";
 import type { Authority } from "./authority.ts";
 import { createJoinToken, hashSecret, secretMatches } from "./join-token.ts";
@@ -11,9 +12,21 @@ import type { Schema } from "./store/schema.ts";
 export interface TokenOptions {
   /** The name the node will have; absent: the one it asks for, if that is free. */
   readonly nodeName?: string;
+  /** The segment and the labels it will have, and no others; absent: those it asks for. */
+  readonly segment?: string;
+  readonly labels?: Labels;
   readonly uses: number;
   readonly lifeMs: number;
   readonly by: string;
+}
+
+/** The segment of nodes that nobody put in another one. */
+export const defaultSegment = "default";
+
+/** Told which nodes there are from now on, after that was stored. */
+export interface EnrolmentWatcher {
+  enrolled(node: { readonly id: string; readonly name: string; readonly segment: string }): void;
+  revoked(node: string): void;
 }
 
 /** Lets nodes in: who has a join token gets a certificate for an id that control chooses. */
@@ -22,6 +35,7 @@ export class Enrolment {
   readonly #authority: Authority;
   readonly #audit: Audit;
   readonly #revoked = new Set<string>();
+  readonly #watchers: EnrolmentWatcher[] = [];
 
   constructor(db: Kysely<Schema>, authority: Authority, audit: Audit) {
     this.#db = db;
@@ -34,13 +48,20 @@ export class Enrolment {
     for (const { id } of rows) this.#revoked.add(id);
   }
 
+  watch(watcher: EnrolmentWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
   /** Whether a node's certificate counts for nothing any more. */
   isRevoked(node: string): boolean {
     return this.#revoked.has(node);
   }
 
   /** A token, whose text is shown this once. */
-  async createToken({ nodeName, uses, lifeMs, by }: TokenOptions): Promise<{ text: string; expiresAt: number }> {
+  async createToken(options: TokenOptions): Promise<{ text: string; expiresAt: number }> {
+    const { nodeName, segment, labels, uses, lifeMs, by } = options;
+    if (labels !== undefined && !isLabels(labels))
+      throw failure("DIST_ERR_API_REQUEST", { problem: "the labels are too many, or one is too long" });
     const { id, secret, text } = createJoinToken(this.#authority.fingerprint);
     const created_at = Date.now();
     const expires_at = created_at + lifeMs;
@@ -48,12 +69,14 @@ export class Enrolment {
       id,
       secret_hash: hashSecret(secret),
       node_name: nodeName ?? null,
+      segment: segment ?? null,
+      labels_json: labels === undefined ? null : JSON.stringify(labels),
       uses_left: uses,
       created_by: by,
       created_at,
       expires_at,
     };
-    await this.#audit.record(by, "token.create", nodeName ?? "any node", { id, uses, expires_at });
+    await this.#audit.record(by, "token.create", nodeName ?? "any node", { id, segment, labels, uses, expires_at });
     await this.#db.insertInto("join_token").values(row).execute();
     return { text, expiresAt: expires_at };
   }
@@ -72,6 +95,8 @@ export class Enrolment {
     if (token === undefined || !isRight) throw refuse("nobody issued it");
     if (token.expires_at < Date.now()) throw refuse("it expired");
     const name = token.node_name ?? asked.name;
+    const segment = token.segment ?? asked.segment ?? defaultSegment;
+    const labels_json = token.labels_json ?? JSON.stringify(asked.labels ?? {});
     const id = randomUUID();
     const certificate = await this.#authority.issue(asked.csr, { id });
     await this.#db.transaction().execute(async (transaction) => {
@@ -92,10 +117,14 @@ export class Enrolment {
         facts_json: JSON.stringify({ name }),
         enrolled_at: Date.now(),
         seen_at: null,
+        segment,
+        labels_json,
+        member_json: null,
       };
       await transaction.insertInto("node").values(row).execute();
     });
-    await this.#audit.record(`token ${token.id}`, "node.enrol", name, { id });
+    await this.#audit.record(`token ${token.id}`, "node.enrol", name, { id, segment });
+    for (const watcher of this.#watchers) watcher.enrolled({ id, name, segment });
     return jsonAnswer({
       id,
       certificate,
@@ -125,6 +154,7 @@ export class Enrolment {
       .where("id", "=", row.id)
       .execute();
     this.#revoked.add(row.id);
+    for (const watcher of this.#watchers) watcher.revoked(row.id);
     return row.id;
   }
 }

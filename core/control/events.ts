@@ -25,6 +25,16 @@ export type ControlEvent =
       readonly done: number;
       readonly total: number;
     }
+  | {
+      readonly type: "segment";
+      readonly segment: string;
+      /** The name of its leader. */
+      readonly leader: string | null;
+      readonly epoch: number;
+      readonly members: number;
+      readonly state: string;
+      readonly reason: string;
+    }
   | { readonly type: "site"; readonly site: string; readonly liveVersion: number | null };
 
 /** How far a listener may be behind. */

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { failure } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
-import type { FromControl, FromNode, SiteState } from "../protocol/messages.ts";
+import type { FromControl, FromNode, SegmentWord, SiteState } from "../protocol/messages.ts";
 import { ClonedNodes } from "./cloned-nodes.ts";
 import type { Events } from "./events.ts";
 import type { Schema } from "./store/schema.ts";
@@ -13,13 +13,17 @@ export interface NodeStream {
 }
 
 type Hello = Extract<FromNode, { type: "hello" }>;
-export type Answer = Exclude<FromNode, Hello>;
+export type Answer = Exclude<FromNode, Hello | SegmentWord>;
 
 /** Told about nodes; every call may come at any time. */
 export interface NodeWatcher {
   connected(node: string): void;
   disconnected(node: string): void;
-  answered(node: string, answer: Answer): void;
+  answered?(node: string, answer: Answer): void;
+  /** Two agents have this identity, and are left out. */
+  doubled?(node: string): void;
+  /** What it says of its segment; nobody has looked yet whether that can be. */
+  said?(node: string, word: SegmentWord): void;
 }
 
 interface Connection {
@@ -36,6 +40,8 @@ export class NodeHub {
   readonly #connections = new Map<string, Connection>();
   readonly #watchers = new Set<NodeWatcher>();
   readonly #cloned = new ClonedNodes();
+  /** Nodes of which there were two when they greeted last. */
+  readonly #doubled = new Set<string>();
 
   constructor(db: Kysely<Schema>, events: Events, log: Log) {
     this.#db = db;
@@ -50,6 +56,11 @@ export class NodeHub {
 
   isConnected(node: string): boolean {
     return this.#connections.get(node)?.bootId !== undefined;
+  }
+
+  /** Throws DIST_ERR_AUTH_TWICE for a node of which there are two. */
+  checkSingle(node: string): void {
+    if (this.#doubled.has(node)) throw failure("DIST_ERR_AUTH_TWICE", { name: node });
   }
 
   connectedNodes(): string[] {
@@ -90,8 +101,13 @@ export class NodeHub {
       await this.#greet(node, message, now);
       return;
     }
+    if (message.type === "segment" || message.type === "unregistered") {
+      this.checkSingle(node);
+      for (const watcher of this.#watchers) watcher.said?.(node, message);
+      return;
+    }
     if ("state" in message && message.state !== undefined) await storeState(this.#db, node, message.state, now);
-    for (const watcher of this.#watchers) watcher.answered(node, message);
+    for (const watcher of this.#watchers) watcher.answered?.(node, message);
   }
 
   async #greet(node: string, hello: Hello, now: number): Promise<void> {
@@ -99,8 +115,11 @@ export class NodeHub {
     const connection = this.#connections.get(node);
     if (this.#cloned.areTwo(node, bootId)) {
       this.#log.error({ node, name: hello.name }, "two agents have one identity, and are both left out");
+      if (!this.#doubled.has(node)) for (const watcher of this.#watchers) watcher.doubled?.(node);
+      this.#doubled.add(node);
       throw failure("DIST_ERR_AUTH_TWICE", { name: hello.name });
     }
+    this.#doubled.delete(node);
     const stored = { facts_json: JSON.stringify(facts), seen_at: now };
     await this.#db.transaction().execute(async (transaction) => {
       await transaction.updateTable("node").set(stored).where("id", "=", node).execute();

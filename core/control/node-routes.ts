@@ -1,13 +1,16 @@
 import { DistributaryError } from "distributary/sdk";
 import type { Http, HttpAnswer, HttpRequest, Log } from "distributary/sdk";
 import { fromHex } from "../content/hash.ts";
+import { readSegmentRequest } from "../runtime/segment-grant.ts";
 import { linkPaths } from "../protocol/messages.ts";
 import type { FromControl } from "../protocol/messages.ts";
 import type { Assignments } from "./assignments.ts";
 import type { Enrolment } from "./enrolment.ts";
 import { readReport } from "./node-report.ts";
 import type { NodeHub, NodeStream } from "./node-hub.ts";
+import type { Segments } from "./segments.ts";
 
+const json = { "content-type": "application/json" };
 const pingMs = 5_000;
 /** What may wait to be written to a node that does not read; then its stream is closed, and it comes again. */
 const mostWaiting = 1_000;
@@ -15,8 +18,9 @@ const mostWaiting = 1_000;
 /** What control answers nodes on the link. */
 export function serveNodes(
   http: Http,
-  { hub, assignments, enrolment, log }: { hub: NodeHub; assignments: Assignments; enrolment: Enrolment; log: Log },
+  parts: { hub: NodeHub; assignments: Assignments; enrolment: Enrolment; segments: Segments; log: Log },
 ): Disposable {
+  const { hub, assignments, enrolment, segments, log } = parts;
   const served = new DisposableStack();
   const route = (prefix: string, answer: (request: HttpRequest) => Promise<HttpAnswer>) =>
     served.use(http.serve(prefix, (request) => answer(request).catch((error: unknown) => refuse(error, request, log))));
@@ -40,6 +44,10 @@ export function serveNodes(
     if (found === undefined || found.key === null) return notFound();
     return { status: 200, body: [fromHex(found.key)] };
   });
+  route(linkPaths.segment, async ({ peerId, body }) => {
+    const grant = await segments.grant(peerId, await readSegmentRequest(body));
+    return { status: 200, headers: json, body: [Buffer.from(JSON.stringify(grant))] };
+  });
   return served;
 }
 
@@ -53,11 +61,7 @@ function refuse(error: unknown, request: HttpRequest, log: Log): HttpAnswer {
   const text = known
     ? { code: error.code, message: error.message }
     : { code: "DIST_ERR_UNEXPECTED", message: "see control's log" };
-  return {
-    status: known ? error.status : 500,
-    headers: { "content-type": "application/json" },
-    body: [Buffer.from(JSON.stringify(text))],
-  };
+  return { status: known ? error.status : 500, headers: json, body: [Buffer.from(JSON.stringify(text))] };
 }
 
 /** The lines of one node's stream: what `send` was given, and a ping when there was nothing. */

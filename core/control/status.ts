@@ -1,5 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Control } from "./control.ts";
+import type { SegmentSummary } from "./segment-view.ts";
 import { findSilentNodes } from "./silent-nodes.ts";
 import type { SilentNode } from "./silent-nodes.ts";
 
@@ -14,6 +15,11 @@ export interface Status {
     readonly connected: number;
     /** Those not heard of for a day. */
     readonly silent: readonly SilentNode[];
+  };
+  readonly segments: {
+    readonly count: number;
+    /** Those of which not everything is known: without a leader, or without word of it. */
+    readonly troubled: readonly SegmentSummary[];
   };
   readonly sites: readonly SiteStatus[];
 }
@@ -44,6 +50,12 @@ export async function readStatus(control: Control): Promise<Status> {
     sites.push({ site: name, group, staging, liveVersion, backupVersion, lastVersion, nodes: members.length, current });
   }
   const silent = await findSilentNodes(db, hub, Date.now());
+  const all = control.segments.summaries();
+  const segments = { count: all.length, troubled: all.filter(isTroubled) };
   const nodes = { enrolled: enrolled.length, connected: hub.connectedNodes().length, silent };
-  return { version: packageJson.version, directory, database, linkPort, nodes, sites };
+  return { version: packageJson.version, directory, database, linkPort, nodes, segments, sites };
+}
+
+function isTroubled({ state }: SegmentSummary): boolean {
+  return state === "no leader" || state === "no word" || state === "split";
 }

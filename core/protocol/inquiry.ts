@@ -42,7 +42,7 @@ export class Inquiry {
     const { at, roster, draws, timings, outbox } = this.#self;
     const probe: Probe = { type: "probe", at, nonce: this.#election.suspicion.newNonce(now) };
     outbox.toAll(probe);
-    for (const other of roster.pick(askedAtOnce, draws, () => false)) outbox.send(other.at, probe);
+    for (const other of roster.pickWidely(askedAtOnce, draws)) outbox.send(other.at, probe);
     this.#answers.multicast = this.#answers.unicast = 0;
     this.#judgeAt = now + 2 * timings.answerMs;
     this.#askAt = now + timings.missedPeriods * timings.periodMs;

@@ -20,8 +20,10 @@ export class Registration {
   wakeAt: Millis = Infinity;
   #tries = 0;
   #doubts = 0;
-  /** The first report that must list it. */
+  /** The last report that lists it, or that must. */
   #revision = 0;
+  /** Since when there is a report that this member did not get. */
+  #unseenSince: Millis | undefined;
   #omissionCount = 0;
   #sequence = 0;
   #saidByUnicast = false;
@@ -44,6 +46,7 @@ export class Registration {
     this.#tries = 0;
     this.#doubts = 0;
     this.#omissionCount = 0;
+    this.#unseenSince = undefined;
     this.#soon(now);
   }
 
@@ -127,11 +130,22 @@ export class Registration {
   registered(from: string, { revision }: Registered, now: Millis): void {
     if (from !== this.#leader?.id) return;
     this.#revision = revision;
+    this.#unseenSince = undefined;
     this.#tries = 0;
     this.#doubts = 0;
     if (this.#isRegistered) return;
     this.#isRegistered = true;
     this.wakeAt = now + this.#self.draws.below(this.#self.timings.periodMs);
+  }
+
+  /** The leader's last report is this one: who did not get it registers again, for it may not stand in it. */
+  alive(revision: number, now: Millis): void {
+    if (!this.#isRegistered || revision <= this.#revision) return;
+    this.#unseenSince ??= now;
+    if (now - this.#unseenSince <= this.#self.timings.periodMs) return;
+    this.#isRegistered = false;
+    this.#unseenSince = undefined;
+    this.#soon(now);
   }
 
   introduce(from: string, now: Millis): void {
@@ -143,7 +157,9 @@ export class Registration {
   report(from: string, { revision, from: first, to, members }: RegistrationReport, now: Millis): void {
     const { id } = this.#self;
     if (from !== this.#leader?.id || id < first || (to !== "" && id >= to)) return;
+    this.#unseenSince = undefined;
     if (members.some((member) => member.id === id)) {
+      this.#revision = Math.max(this.#revision, revision);
       this.#omissionCount = 0;
       return;
     }

@@ -105,11 +105,24 @@ export class Roster {
     return best;
   }
 
-  /** Up to `count` members by chance. */
-  pick(count: number, draws: Draws, isOut: (id: string) => boolean): Listed[] {
-    const left = [...this.#members.values()].filter(({ id }) => !isOut(id));
-    const picked: Listed[] = [];
-    while (picked.length < count && left.length > 0) picked.push(...left.splice(draws.below(left.length), 1));
-    return picked;
+  /** Up to `count` members by chance, but for those left out; those known once only if there are too few. */
+  pick(count: number, draws: Draws, isOut: (id: string) => boolean): Acquaintance[] {
+    const among = this.#members.size > count ? [] : this.#former.values();
+    return draw(
+      count,
+      draws,
+      [...this.#members.values(), ...among].filter(({ id }) => !isOut(id)),
+    );
   }
+
+  /** Up to `count` of all that were ever known, by chance. */
+  pickWidely(count: number, draws: Draws): Acquaintance[] {
+    return draw(count, draws, [...this.#members.values(), ...this.#former.values()]);
+  }
+}
+
+function draw(count: number, draws: Draws, left: Acquaintance[]): Acquaintance[] {
+  const picked: Acquaintance[] = [];
+  while (picked.length < count && left.length > 0) picked.push(...left.splice(draws.below(left.length), 1));
+  return picked;
 }

@@ -145,6 +145,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
         this.#election.alive(from, message, way, now);
         if (this.#election.leader?.id === from && message.epoch === this.#election.epoch)
           this.#channels.join(message.channel, now);
+        this.#registration.alive(message.revision, now);
         break;
       case "claim":
         this.#election.claim(from, message, way, now);

@@ -16,11 +16,17 @@ export interface Identity {
 export const controlId = "control";
 
 const nodeId = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const nodeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 const onlyName = /^URI:distributary:\/\/(?:(control)|node\/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))$/;
 
 /** Whether `text` can be a node's id: 1 to 64 letters, digits, `.`, `_` and `-`, and not control's. */
 export function isNodeId(text: string): boolean {
   return nodeId.test(text) && text !== controlId;
+}
+
+/** Whether `text` can be what people call a node: 1 to 253 letters, digits, `.`, `_` and `-`. */
+export function isNodeName(text: string): boolean {
+  return nodeName.test(text);
 }
 
 /** The name that stands in the certificate of a peer. */

@@ -1,4 +1,5 @@
-import { definePlugin } from "distributary/sdk";
+import { bestFirst, definePlugin } from "distributary/sdk";
+import { servingScore } from "./serving.ts";
 import { weigh } from "./weigh.ts";
 
 const weight = (value: number, of: string) =>
@@ -22,9 +23,24 @@ export default definePlugin({
       network: weight(10, "the rate of its link and its round trip"),
       reliability: weight(10, "the share of transfers that succeeded so far"),
       content: weight(10, "how new its content is"),
+      serving: {
+        type: "object",
+        default: {},
+        description: "What counts in the order in which leaders are served.",
+        properties: {
+          location: weight(1000, "standing where the source stands; the more of the place is the same, the earlier"),
+          cpu: weight(100, "number and speed of its processors"),
+          distance: weight(10, "its round trip"),
+          link: weight(5, "the rate of its link"),
+          reliability: weight(5, "the share of transfers that succeeded so far"),
+        },
+      },
     },
   },
   setup({ priorities }, weights) {
-    priorities.add("default", { of: (node) => weigh(node, weights) });
+    priorities.add("default", {
+      of: (node) => weigh(node, weights),
+      order: (leaders, source) => bestFirst(leaders, (leader) => servingScore(leader, source, weights.serving)),
+    });
   },
 });

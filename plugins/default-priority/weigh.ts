@@ -28,10 +28,10 @@ export function weigh(node: NodeFacts, weights: Weights): number {
     (rankMax + whole(node.rank, -rankMax, rankMax, 0)) * 1_000 * weights.rank +
     ledScore(node.ledAgoMs) * weights.recentlyLeader +
     logScore(node.membersKnown, 1, 16 * KiB) * weights.membersKnown +
-    mean(logScore(node.cpuCount, 1, 256), logScore(node.cpuSpeed, 125, 8_000)) * weights.cpu +
+    cpuScore(node) * weights.cpu +
     logScore(node.memoryBytes, 64 * MiB, 4 * TiB) * weights.memory +
     logScore(node.freeDiskBytes, 64 * MiB, 64 * TiB) * weights.disk +
-    mean(logScore(node.linkBytesPerSecond, 128 * KiB, 16 * GiB), roundTripScore(node.roundTripMs)) * weights.network +
+    mean(linkScore(node), roundTripScore(node)) * weights.network +
     shareScore(node.reliability) * weights.reliability +
     contentScore(node.versions) * weights.content
   );
@@ -42,8 +42,17 @@ function ledScore(ledAgoMs: number | undefined): number {
   return scoreMax - logScore(ledAgoMs, 1_000, 86_400_000, scoreMax);
 }
 
+/** Number and speed of its processors. */
+export function cpuScore({ cpuCount, cpuSpeed }: NodeFacts): number {
+  return mean(logScore(cpuCount, 1, 256), logScore(cpuSpeed, 125, 8_000));
+}
+
+export function linkScore({ linkBytesPerSecond }: NodeFacts): number {
+  return logScore(linkBytesPerSecond, 128 * KiB, 16 * GiB);
+}
+
 /** 1 ms and less is best, 1 s and more is worst. */
-function roundTripScore(roundTripMs: number | undefined): number {
+export function roundTripScore({ roundTripMs }: NodeFacts): number {
   return scoreMax - logScore(roundTripMs, 1, 1_000);
 }
 

@@ -27,6 +27,28 @@ export type { SimDiskOptions } from "./sim/disk.ts";
 export { SimNetwork } from "./sim/http.ts";
 export { simIo } from "./sim/io.ts";
 export { SimRandom } from "./sim/random.ts";
+export { drawFaults, faultKinds } from "./sim/world/draw-faults.ts";
+export type { FaultSpan } from "./sim/world/draw-faults.ts";
+export type { Fault, LinkFault, NodeFault } from "./sim/world/faults.ts";
+export type { Way } from "./sim/world/links.ts";
+export type {
+  GroupPlace,
+  Place,
+  SimMachine,
+  SimNode,
+  StartMachine,
+  WorldEffect,
+  WorldEvent,
+} from "./sim/world/machine-in-world.ts";
+export type { Watcher } from "./sim/world/node-runner.ts";
+export { readRun, writeRun } from "./sim/world/run-file.ts";
+export type { Bounds, Operation, RunFile, WorldSpec } from "./sim/world/run-file.ts";
+export { shrink } from "./sim/world/shrink.ts";
+export { isDeterministic, simulate } from "./sim/world/simulate.ts";
+export type { Checker, Outcome, Protocol } from "./sim/world/simulate.ts";
+export { Trace } from "./sim/world/trace.ts";
+export { Violation } from "./sim/world/violation.ts";
+export { World } from "./sim/world/world.ts";
 export { StrictContent, collect, passingChunks } from "./strict-content.ts";
 export { testTransport, transportKit } from "./transport.ts";
 export type { TransportEnds, TransportSubject } from "./transport.ts";

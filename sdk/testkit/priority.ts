@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { orderLeaders } from "distributary/sdk";
 import type { NodeFacts, Priority } from "distributary/sdk";
 import { runKit } from "./kit.ts";
 import type { Kit } from "./kit.ts";
+import { mix } from "./sim/random.ts";
 
 const priorityMax = 2 ** 31 - 1;
 
 const full = {
   id: "node-1",
+  name: "web-1",
   address: "192.0.2.1",
   rank: 2,
   location: "hall 3",
@@ -45,6 +48,16 @@ const absurd: readonly unknown[] = [
   [],
   7n,
 ];
+
+/** Leaders of which nothing is known, or all, or all but one fact, or nonsense. */
+const leaders = [
+  ...[{}, {}, full, full],
+  ...Object.keys(full).map((missing) => ({ ...full, [missing]: undefined })),
+  ...["hall 3", "hall 4", "eu/vienna/hall 3", "eu/vienna", "us"].map((location) => ({ location })),
+  ...[1, 2, 4, 64].flatMap((cpuCount) => [5, 50].map((roundTripMs) => ({ ...full, cpuCount, roundTripMs }))),
+  ...absurd.map((value) => Object.fromEntries(Object.keys(full).map((name) => [name, value]))),
+].map((facts, index): NodeFacts => ({ ...facts, id: `leader-${index}` }));
+const sources: readonly NodeFacts[] = [full, { id: "bare" }, { id: "far", location: "eu/vienna/hall 1" }];
 
 /** What every priority must keep. */
 export const priorityKit: Kit<Priority> = {
@@ -132,6 +145,64 @@ export const priorityKit: Kit<Priority> = {
         assertInRange(create().of(Object.freeze({ ...full, versions: Object.freeze({ ...full.versions }) })));
       },
     },
+    {
+      title: "orders leaders without losing or doubling one",
+      check(create) {
+        for (const source of sources) {
+          for (const some of [[], leaders.slice(0, 1), leaders]) {
+            const ordered = orderLeaders(create(), some, source);
+            assert.equal(ordered.length, some.length);
+            assert.deepEqual(new Set(ordered), new Set(some));
+          }
+        }
+      },
+    },
+    {
+      title: "orders leaders the same whatever order they come in",
+      check(create) {
+        for (const source of sources) {
+          const ordered = orderLeaders(create(), leaders, source);
+          for (let round = 0; round < 50; round += 1) {
+            assert.deepEqual(orderLeaders(create(), shuffled(leaders, round), source), ordered);
+          }
+        }
+      },
+    },
+    {
+      title: "orders leaders that are as good by their ids",
+      check(create) {
+        const ids = ["10", "9", "B", "Z", "a", "b", "ä", "é"];
+        for (const facts of [full, {}]) {
+          const equals = ids.map((id) => ({ ...facts, id }));
+          for (const source of sources) {
+            const ordered = orderLeaders(create(), shuffled(equals, 1), source);
+            assert.deepEqual(
+              ordered.map(({ id }) => id),
+              ids,
+            );
+          }
+        }
+      },
+    },
+    {
+      title: "orders the same leaders the same: from another instance, later, on another host",
+      check(create) {
+        const priority = create();
+        const first = orderLeaders(priority, leaders, full);
+        orderLeaders(priority, leaders, { id: "far", location: "us" });
+        assert.deepEqual(orderLeaders(priority, leaders, full), first);
+        assert.deepEqual(orderLeaders(create(), leaders, full), first);
+        withStrangeWorld(() => assert.deepEqual(orderLeaders(priority, leaders, full), first));
+      },
+    },
+    {
+      title: "leaves the leaders and their list as they are",
+      check(create) {
+        const given = leaders.map((leader) => Object.freeze({ ...leader }));
+        orderLeaders(create(), Object.freeze(given), Object.freeze({ ...full }));
+        assert.deepEqual(given, leaders);
+      },
+    },
   ],
 };
 
@@ -142,6 +213,11 @@ export function testPriority(name: string, create: () => Priority): void {
 
 function assertInRange(priority: number): void {
   assert.ok(Number.isInteger(priority) && priority >= 0 && priority <= priorityMax, `${priority}`);
+}
+
+function shuffled<Item>(items: readonly Item[], round: number): Item[] {
+  const keys = new Map(items.map((item, index) => [item, mix(round, 0, index)]));
+  return items.toSorted((a, b) => (keys.get(a) ?? 0) - (keys.get(b) ?? 0));
 }
 
 /** Runs `action` in another year and with another chance. */

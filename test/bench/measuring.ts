@@ -1,11 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
+import { setTimeout } from "node:timers/promises";
 
 /** Milliseconds that work takes. */
 export async function timed(work: () => unknown): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
+}
+
+/** Resolves within a few milliseconds of the moment from which on it is so. Rejects after the deadline. */
+export async function until(isSo: () => boolean, deadlineMs: number): Promise<void> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  while (!isSo()) await setTimeout(2, undefined, { signal: deadline });
 }
 
 export function median(values: readonly number[]): number {

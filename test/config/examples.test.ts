@@ -87,6 +87,8 @@ describe("exportConfig", () => {
         x: "007"
         y: "true"
 
+segments: {}
+
 sites: {}
 
 policies: {}
@@ -109,7 +111,7 @@ policies: {}
       l: "",
       "m n": "yes",
     };
-    const config = { groups: { g: { nodes: [], match: { labels } } }, sites: {}, policies: {} };
+    const config = { groups: { g: { nodes: [], match: { labels } } }, segments: {}, sites: {}, policies: {} };
     expect(readConfig(exportConfig(config), "a.yaml").config.groups).toEqual(config.groups);
   });
 });

@@ -80,6 +80,7 @@ describe("loadConfig", () => {
     expect(loadConfig(write("empty.yaml", "# nothing\n")).config).toEqual({
       plugins: [],
       groups: {},
+      segments: {},
       sites: {},
       policies: {},
     });

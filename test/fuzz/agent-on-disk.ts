@@ -105,7 +105,7 @@ export class AgentOnDisk implements AsyncDisposable {
 
   #hear(message: FromNode): void {
     if ("state" in message && message.state !== undefined) this.state = message.state;
-    if (message.type === "hello" || message.type === "progress") return;
+    if (message.type === "progress" || !("job" in message)) return;
     this.#answers.get(message.job)?.(message);
     this.#answers.delete(message.job);
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { recordingHost, testPlugin, testPriority } from "distributary/testkit";
+import { orderLeaders } from "distributary/sdk";
 import type { NodeFacts } from "distributary/sdk";
 import defaultPriority from "../../plugins/default-priority/index.ts";
 
@@ -98,10 +99,68 @@ describe("default priority", () => {
     expect(new Set(versions.map((www) => priority.of({ id: "a", versions: { www } }))).size).toBe(1_000);
   });
 
+  it("never lets the order of serving touch who leads", () => {
+    const zero = { serving: { location: 0, cpu: 0, distance: 0, link: 0, reliability: 0 } };
+    const node = { id: "a", location: "eu", cpuCount: 8, roundTripMs: 3 };
+    expect(create(zero).of(node)).toBe(create().of(node));
+  });
+
   it("refuses weights that are no whole numbers, 0 … 1,000", () => {
     for (const rank of [-1, 1_001, 1.5]) {
       expect(() => create({ rank })).toThrow(expect.objectContaining({ code: "DIST_ERR_OPTIONS_INVALID" }));
     }
+  });
+});
+
+describe("the order of serving", () => {
+  const noServing = { location: 0, cpu: 0, distance: 0, link: 0, reliability: 0 };
+  const source = { id: "source", location: "eu/vienna/hall 3" };
+  /** Each input from worst to best. */
+  const serving: Record<keyof typeof noServing, readonly Partial<NodeFacts>[]> = {
+    location: [
+      { location: "us/denver/hall 3" },
+      { location: "eu/graz" },
+      {},
+      { location: "eu/vienna/hall 4" },
+      { location: "/eu/vienna/hall 3/rack 9" },
+    ],
+    cpu: ladders.cpu,
+    distance: [{ roundTripMs: 700 }, {}, { roundTripMs: 20 }, { roundTripMs: 1 }],
+    link: [{ linkBytesPerSecond: 1e6 }, {}, { linkBytesPerSecond: 1e9 }],
+    reliability: ladders.reliability,
+  };
+  const nodes = (ladder: readonly Partial<NodeFacts>[]) => ladder.map((facts, id) => ({ ...facts, id: `${id}` }));
+  const order = (options: object, leaders: readonly NodeFacts[], from: NodeFacts = source) =>
+    orderLeaders(create(options), leaders, from).map(({ id }) => id);
+
+  for (const [input, ladder] of Object.entries(serving)) {
+    const ids = ladder.map((_, id) => `${id}`);
+
+    it(`goes by ${input}, the best first`, () => {
+      expect(order({ serving: { ...noServing, [input]: 1 } }, nodes(ladder))).toEqual(ids.toReversed());
+    });
+
+    it(`ignores ${input} at weight 0`, () => {
+      expect(order({ serving: { [input]: 0 } }, nodes(ladder))).toEqual(ids);
+    });
+  }
+
+  it("has location decide, then the processors", () => {
+    const near = { location: "eu/vienna/hall 1" };
+    const far = { location: "eu/graz/hall 1" };
+    const rest = { roundTripMs: 1, linkBytesPerSecond: 1e12, reliability: 1 };
+    const ladder = [
+      { ...near, cpuCount: 32 },
+      { ...near, cpuCount: 8, ...rest },
+      { ...far, cpuCount: 64, ...rest },
+    ];
+    expect(order({}, nodes(ladder))).toEqual(["0", "1", "2"]);
+  });
+
+  it("does not go by location where the source's is not known", () => {
+    expect(order({ serving: { ...noServing, location: 1 } }, nodes(serving.location), { id: "a" })).toEqual(
+      serving.location.map((_, id) => `${id}`),
+    );
   });
 });
 

@@ -5,18 +5,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { emptyDatabase } from "../embedded.ts";
-import { Program } from "./program.ts";
+import type { Host, Lan } from "./lan/lan.ts";
+import { Program, main } from "./program.ts";
 import type { ProgramOptions } from "./program.ts";
 
 /** What differs between deployments; the rest of their file is written by `Deployment`. */
 export interface Declared {
   readonly plugins?: readonly unknown[];
   readonly groups?: Readonly<Record<string, unknown>>;
+  readonly segments?: Readonly<Record<string, object>>;
   readonly sites?: Readonly<Record<string, object>>;
   readonly policies?: Readonly<Record<string, object>>;
   readonly databaseUrl?: string;
   /** The nodes' own policy. */
   readonly local?: object;
+  /** Where it runs, if not on this host: control and commands on control's host, node `n3` on host 3. */
+  readonly lan?: Lan;
 }
 
 export interface CommandResult {
@@ -33,6 +37,7 @@ export class Deployment implements AsyncDisposable {
   control: Program | undefined;
   readonly #programs = new Set<Program>();
   #declared: Declared;
+  #token: Promise<CommandResult> | undefined;
 
   private constructor(directory: string, linkPort: number, declared: Declared) {
     this.directory = directory;
@@ -62,18 +67,21 @@ export class Deployment implements AsyncDisposable {
   /** Writes the configuration anew; what is not given stays. */
   declare(changes: Declared): void {
     this.#declared = { ...this.#declared, ...changes };
-    const { plugins = [], groups = {}, sites = {}, policies = {}, databaseUrl, local = {} } = this.#declared;
+    const { plugins = [], groups = {}, segments = {}, sites = {}, policies = {} } = this.#declared;
+    const { databaseUrl, local = {}, lan } = this.#declared;
+    const link = `${lan === undefined ? "127.0.0.1" : lan.address("control")}:${this.linkPort}`;
     const withStaging = Object.entries(sites).map(([name, site]) => [name, { staging: `./staging/${name}`, ...site }]);
     const file = {
       plugins,
       control: {
         data: this.data,
         api: "127.0.0.1:0",
-        link: `127.0.0.1:${this.linkPort}`,
+        link,
         ...(databaseUrl === undefined ? {} : { database: { url: { file: "./database-url" } } }),
       },
-      agent: { data: "./agents/{name}", control: `127.0.0.1:${this.linkPort}`, policy: "./local.yaml" },
+      agent: { data: "./agents/{name}", control: link, policy: "./local.yaml" },
       groups,
+      ...(Object.keys(segments).length === 0 ? {} : { segments }),
       sites: Object.fromEntries(withStaging),
       policies,
     };
@@ -97,8 +105,11 @@ export class Deployment implements AsyncDisposable {
     return join(this.site(node, site), "live");
   }
 
-  spawn(args: readonly string[], options: ProgramOptions = {}): Program {
-    return this.own(Program.distributary(args, { cwd: this.directory, ...options }));
+  spawn(args: readonly string[], options: ProgramOptions = {}, host: Host = "control"): Program {
+    const { lan } = this.#declared;
+    const inPlace = { cwd: this.directory, ...options };
+    if (lan === undefined) return this.own(Program.distributary(args, inPlace));
+    return this.own(lan.run(host, [process.execPath, main, ...args], inPlace));
   }
 
   /** The same program, stopped with the deployment. */
@@ -119,10 +130,9 @@ export class Deployment implements AsyncDisposable {
   /** Enrols the node if it is new; resolves when it is connected. */
   async startAgent(name: string, ...args: string[]): Promise<Program> {
     const isNew = !this.agents.has(name);
-    const token = isNew
-      ? ["--token", (await this.api<{ text: string }>("POST", "/v1/join-tokens", { node: name })).text]
-      : [];
-    const agent = this.spawn(["agent", "--config", this.config, "--name", name, ...token, ...args]);
+    const token = isNew ? ["--token", await this.#joinToken(name)] : [];
+    const host = Number(/\d*$/.exec(name)?.[0]);
+    const agent = this.spawn(["agent", "--config", this.config, "--name", name, ...token, ...args], {}, host);
     this.agents.set(name, agent);
     await agent.says("connected to control");
     return agent;
@@ -156,7 +166,15 @@ export class Deployment implements AsyncDisposable {
     return JSON.parse(output) as Value;
   }
 
-  /** Calls the API with the token of the command line; throws what it refuses. */
+  async #joinToken(node: string): Promise<string> {
+    if (this.#declared.lan !== undefined) {
+      this.#token ??= this.run("token", "--uses", "200");
+      return (await this.#token).output.trim();
+    }
+    return (await this.api<{ text: string }>("POST", "/v1/join-tokens", { node })).text;
+  }
+
+  /** Calls the API with the token of the command line; throws what it refuses. Not on a LAN, where this process is not. */
   async api<Value>(method: string, path: string, body?: object): Promise<Value> {
     const [address, token] = ["address", "admin-token"].map((name) =>
       readFileSync(join(this.data, name), "utf8").trim(),

@@ -118,7 +118,7 @@ export class FakeControl implements AsyncDisposable {
 
   #take(message: FromNode): void {
     if (message.type === "hello") this.#hello.resolve(message);
-    else if (message.type !== "progress") this.#answers.get(message.job)?.resolve(message);
+    else if (message.type !== "progress" && "job" in message) this.#answers.get(message.job)?.resolve(message);
   }
 
   /** Says something to the node; resolves with its answer. */

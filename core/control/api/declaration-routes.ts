@@ -1,5 +1,5 @@
 import { failure } from "distributary/sdk";
-import { groupSchema, siteSchema } from "../../../config/schema.ts";
+import { groupSchema, segmentSchema, siteSchema } from "../../../config/schema.ts";
 import { policyProblems, policySchema } from "../../../config/policy.ts";
 import type { Policy } from "../../../config/policy.ts";
 import { compileSchema } from "../../../config/validate.ts";
@@ -17,24 +17,30 @@ const declaredSite = {
   },
 } as const;
 
-/** What is declared: sites, groups and policies. */
+/** What is declared: sites, groups, segments and policies. */
 export const declarationRoutes = [
   defineRoute({
     method: "GET",
     path: "/v1/declaration",
     role: "viewer",
-    summary: "All groups, sites and policies, as they were applied.",
+    summary: "All groups, segments, sites and policies, as they were applied.",
     answer: async ({ control }) => control.catalog.export(),
   }),
   defineRoute({
     method: "PUT",
     path: "/v1/declaration",
     role: "admin",
-    summary: "Declares groups, sites and policies: those named are made or changed, others stay.",
+    summary: "Declares groups, segments, sites and policies: those named are made or changed, others stay.",
     body: {
       type: "object",
       properties: {
         groups: { type: "object", additionalProperties: groupSchema, default: {}, description: "Groups by name." },
+        segments: {
+          type: "object",
+          additionalProperties: segmentSchema,
+          default: {},
+          description: "Segments by name.",
+        },
         sites: { type: "object", additionalProperties: declaredSite, default: {}, description: "Sites by name." },
         policies: { type: "object", additionalProperties: policySchema, default: {}, description: "Policies by name." },
       },
@@ -45,17 +51,18 @@ export const declarationRoutes = [
         { ...site, policy: ownPolicy ?? site.policy },
       ]);
       const declaration = { ...body, sites: Object.fromEntries(sites) } as Declaration;
-      for (const name of [...Object.keys(body.groups), ...Object.keys(body.sites), ...Object.keys(body.policies)])
-        checkName(name);
+      const { groups, segments, policies } = body;
+      for (const section of [groups, segments, body.sites, policies]) Object.keys(section).forEach(checkName);
       for (const [name, policy] of Object.entries(body.policies)) checkPolicy(`policies.${name}`, policy);
       for (const [name, { ownPolicy }] of Object.entries(body.sites))
         if (ownPolicy !== undefined) checkPolicy(`sites.${name}.policy`, ownPolicy);
       control.checkProviders(declaration);
       await control.audit.record(caller.name, "declaration.put", "declaration", body);
-      await control.catalog.apply(declaration);
+      await control.declare(declaration);
       return {
         applied: {
           groups: Object.keys(body.groups),
+          segments: Object.keys(body.segments),
           sites: Object.keys(body.sites),
           policies: Object.keys(body.policies),
         },

@@ -19,6 +19,16 @@ export const peopleRoutes = [
           format: "name",
           description: "The name the node will have; absent: the one it asks for.",
         },
+        segment: {
+          type: "string",
+          format: "name",
+          description: "The segment the node will be in; absent: the one it asks for.",
+        },
+        labels: {
+          type: "object",
+          additionalProperties: { type: "string", maxLength: 200, description: "The value of the label." },
+          description: "The labels the node will have, and no others; absent: those it asks for.",
+        },
         uses: { type: "integer", minimum: 1, maximum: 10_000, default: 1, description: "How many nodes may use it." },
         life: { ...life, default: "1h" },
       },
@@ -26,6 +36,8 @@ export const peopleRoutes = [
     answer: async ({ control, body, caller }) =>
       control.enrolment.createToken({
         ...(body.node === undefined ? {} : { nodeName: body.node }),
+        ...(body.segment === undefined ? {} : { segment: body.segment }),
+        ...(body.labels === undefined ? {} : { labels: body.labels }),
         uses: body.uses,
         lifeMs: parseDuration(body.life),
         by: caller.name,

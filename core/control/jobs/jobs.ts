@@ -58,7 +58,6 @@ export class Jobs {
     this.#parts.hub.watch({
       connected: () => this.#background(this.#reconciler.look()),
       disconnected: () => {},
-      answered: () => {},
     });
     this.#timers.push(setInterval(() => this.#background(this.#wakeDeferred()), 1_000));
     this.#timers.push(setInterval(() => this.#background(this.#reconciler.look()), 5_000));

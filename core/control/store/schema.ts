@@ -2,13 +2,38 @@ import type { Millis } from "distributary/sdk";
 
 /**
  * The tables of control's database. Moments are milliseconds since 1970 in `bigint` columns, read as numbers; columns
- * called
- * `…_json` hold JSON text, so that both databases give the same.
+ * called `…_json` hold JSON text, so that both databases give the same.
  */
 export interface Schema {
   setting: { name: string; value: string; changed_at: Millis };
-  /** A host with an agent. `state` is `active` or `revoked`. */
-  node: { id: string; name: string; state: string; facts_json: string; enrolled_at: Millis; seen_at: Millis | null };
+  /**
+   * A host with an agent. `state` is `active` or `revoked`. `segment` and `labels_json` are what it was enrolled with,
+   * or given since; `facts_json` is what it says of itself. `member_json` is where and by which key its segment knows it.
+   */
+  node: {
+    id: string;
+    name: string;
+    state: string;
+    facts_json: string;
+    enrolled_at: Millis;
+    seen_at: Millis | null;
+    segment: string;
+    labels_json: string;
+    member_json: string | null;
+  };
+  /** `config_json` is absent for one that nobody declared, `channel_json` for one that nobody is in. */
+  segment: { name: string; config_json: string | null; channel_json: string | null };
+  /** Keys that members of a segment open datagrams with; those not used yet do not seal. */
+  segment_key: { segment: string; epoch: number; key: string; installed_at: Millis; used_at: Millis | null };
+  /** What each leader of a segment said last. Without `part_json` its tenure is over, and it is not to say it again. */
+  segment_part: {
+    segment: string;
+    leader: string;
+    epoch: number;
+    revision: number;
+    reported_at: Millis;
+    part_json: string | null;
+  };
   content_group: { name: string; config_json: string };
   policy: { name: string; config_json: string };
   /** Versions are numbers of `version`; `last_…` are the highest that were ever given out. */
@@ -78,6 +103,9 @@ export interface Schema {
     id: string;
     secret_hash: string;
     node_name: string | null;
+    /** What the node gets, whatever it asks for. */
+    segment: string | null;
+    labels_json: string | null;
     uses_left: number;
     created_by: string;
     created_at: Millis;

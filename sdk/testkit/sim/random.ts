@@ -38,7 +38,8 @@ export function mix(seed: number, stream: number, counter: number): number {
   return scramble(scramble(scramble(seed ^ 0x9e3779b9) ^ stream) ^ counter);
 }
 
-function scramble(value: number): number {
+/** 32 bits in which each bit of the value matters. */
+export function scramble(value: number): number {
   let x = value | 0;
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);

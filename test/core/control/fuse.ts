@@ -25,6 +25,11 @@ export function isByTheClock(sql: string): boolean {
   return sql.includes('"retry_at" <= ');
 }
 
+/** Control writes what it hears of segments beside whatever else it does. */
+function isOfSegments(sql: string): boolean {
+  return /"segment(_key|_part)?"|"member_json"/.test(sql);
+}
+
 /**
  * The life of one control, ended at a statement. From then on no statement of it reaches the database, none that was on
  * its way is answered, and it changes no file; `cut` takes everything else.
@@ -154,7 +159,7 @@ export class Fuse {
       this.refuseIfBlown();
     });
     this.#burn("after", sql);
-    this.answered.push(sql);
+    if (!isOfSegments(sql)) this.answered.push(sql);
     for (const wake of this.#listeners) wake();
     return answer;
   }
@@ -162,7 +167,8 @@ export class Fuse {
   #burn(when: KillPoint["when"], sql: string): void {
     this.refuseIfBlown();
     const point = this.#point;
-    if (point?.when !== when || isByTheClock(sql) || kindOf(sql) !== (point.kind ?? kindOf(sql))) return;
+    if (point?.when !== when || isByTheClock(sql) || isOfSegments(sql) || kindOf(sql) !== (point.kind ?? kindOf(sql)))
+      return;
     this.#count += 1;
     if (this.#count === point.number) this.blow(sql);
     this.refuseIfBlown();

@@ -101,7 +101,7 @@ export class Trial implements AsyncDisposable {
   /** Resolves when the node is connected; it enrols if it is new. */
   async startAgent(
     name: string,
-    options: { labels?: Record<string, string>; plugins?: readonly PluginUse[] } = {},
+    options: { labels?: Record<string, string>; segment?: string; plugins?: readonly PluginUse[] } = {},
   ): Promise<void> {
     const { control, directory, log } = this;
     const stop = new AbortController();
@@ -113,6 +113,7 @@ export class Trial implements AsyncDisposable {
         directory: join(directory, "agents", name),
         control: { host: "127.0.0.1", port: this.agentPort ?? this.#linkPort },
         labels: options.labels ?? {},
+        ...(options.segment === undefined ? {} : { segment: options.segment }),
         policyFile: join(directory, "local.yaml"),
         token: text,
         plugins: options.plugins ?? [],
@@ -145,9 +146,9 @@ export class Trial implements AsyncDisposable {
 
   /** Declares what a configuration with these sections declares. */
   async declare(sections: object): Promise<void> {
-    const { groups, sites, policies } = readConfig(stringify(sections), join(this.directory, "deployment.yaml")).config;
-    for (const name of Object.keys(sites)) mkdirSync(this.staging(name), { recursive: true });
-    await this.control.catalog.apply({ groups, sites, policies });
+    const { config } = readConfig(stringify(sections), join(this.directory, "deployment.yaml"));
+    for (const name of Object.keys(config.sites)) mkdirSync(this.staging(name), { recursive: true });
+    await this.control.declare(config);
   }
 
   staging(site: string): string {

@@ -58,7 +58,7 @@ describe("a kernel", () => {
       "plugin 'slow' registered 'routes late' after start-up",
     );
     expect(() => kernel.hooks.started.tap("core", () => undefined)).toThrow("registered 'started' after start-up");
-    expect(kernel.registries.priorities.names()).toEqual(["default"]);
+    expect(kernel.registries.priorities.names()).toEqual(["default", "static"]);
   });
 
   it("names the plugin whose setup throws, and keeps what it threw", async () => {
@@ -148,7 +148,7 @@ describe("a kernel", () => {
     const { role: _, ...checking } = { role: undefined, directory: shelf.directory, log: shelf.log };
     const { Kernel } = await import("../../../core/kernel/kernel.ts");
     await using kernel = await Kernel.load({ ...checking, plugins: [use] });
-    expect(kernel.registries.priorities.names()).toEqual(["default", "mine"]);
+    expect(kernel.registries.priorities.names()).toEqual(["default", "mine", "static"]);
   });
 
   it("knows all built-in providers in every role, so that control can check what policies name", async () => {
@@ -169,7 +169,7 @@ describe("a kernel", () => {
     const twin = shelf.plugin("twin", ({ id, priorities }) => priorities.add(id, priority));
     await expect(shelf.load([twin, twin])).rejects.toMatchObject({ code: "DIST_ERR_PLUGIN_DUPLICATE" });
     await using kernel = await shelf.load([twin, { ...twin, as: "other" }]);
-    expect(kernel.registries.priorities.names()).toEqual(["default", "other", "twin"]);
+    expect(kernel.registries.priorities.names()).toEqual(["default", "other", "static", "twin"]);
   });
 
   it("names both plugins that provide the same", async () => {

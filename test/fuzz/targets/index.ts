@@ -2,6 +2,7 @@ import type { Target } from "../fuzz.ts";
 import { apiTargets } from "./api.ts";
 import { assignmentTargets } from "./assignments.ts";
 import { auditTargets } from "./audit.ts";
+import { channelTargets } from "./channel.ts";
 import { configTargets } from "./config.ts";
 import { confinementTargets } from "./confinement.ts";
 import { contentTargets } from "./content.ts";
@@ -24,4 +25,5 @@ export const targets: readonly Target[] = [
   ...apiTargets,
   ...auditTargets,
   ...confinementTargets,
+  ...channelTargets,
 ];

@@ -1,10 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { bestFirst } from "distributary/sdk";
 import type { NodeFacts, Priority } from "distributary/sdk";
 import { failedCases, priorityKit } from "distributary/testkit";
 
 const rankOf = ({ rank = 0 }: NodeFacts) =>
   typeof rank === "number" && !Number.isNaN(rank) ? 500 + Math.trunc(Math.min(Math.max(rank, -500), 500)) : 500;
 const good = (): Priority => ({ of: rankOf });
+/** A priority whose order is right but for what `change` does to it. */
+const ordering = (change: (ordered: NodeFacts[], source: NodeFacts) => NodeFacts[]) => (): Priority => ({
+  of: rankOf,
+  order: (leaders, source) => change(bestFirst(leaders, rankOf), source),
+});
+const sorted = (compare: (a: NodeFacts, b: NodeFacts) => number) => (): Priority => ({
+  of: rankOf,
+  order: (leaders) => leaders.toSorted(compare),
+});
 let calls = 0;
 
 /** Wrong priorities, and a case that each must fail. */
@@ -61,6 +71,60 @@ const saboteurs: Record<string, { create: () => Priority; fails: string }> = {
     create: () => ({ of: (node) => Object.assign(node, { rank: rankOf(node) }).rank }),
     fails: "leaves the facts as they are",
   },
+  "leaves out who is where the source is not": {
+    create: ordering((leaders, { id }) => leaders.filter((leader) => leader.location !== "us" || id !== "far")),
+    fails: "orders leaders without losing or doubling one",
+  },
+  "serves the best twice": {
+    create: ordering((leaders) => [...leaders.slice(0, 1), ...leaders]),
+    fails: "orders leaders without losing or doubling one",
+  },
+  "serves one twice and another never": {
+    create: ordering((leaders) => [...leaders.slice(0, 1), ...leaders.slice(0, -1)]),
+    fails: "orders leaders without losing or doubling one",
+  },
+  "serves leaders as they come": {
+    create: () => ({ of: rankOf, order: (leaders) => [...leaders] }),
+    fails: "orders leaders the same whatever order they come in",
+  },
+  "leaves equal leaders as they come": {
+    create: sorted((a, b) => rankOf(b) - rankOf(a)),
+    fails: "orders leaders the same whatever order they come in",
+  },
+  "subtracts facts that may be missing": {
+    create: sorted((a, b) => (a.cpuCount as number) - (b.cpuCount as number) || (a.id < b.id ? -1 : 1)),
+    fails: "orders leaders the same whatever order they come in",
+  },
+  "puts the greater id first": {
+    create: sorted((a, b) => rankOf(b) - rankOf(a) || (a.id < b.id ? 1 : -1)),
+    fails: "orders leaders that are as good by their ids",
+  },
+  "compares ids as the language of the host has it": {
+    create: sorted((a, b) => rankOf(b) - rankOf(a) || a.id.localeCompare(b.id)),
+    fails: "orders leaders that are as good by their ids",
+  },
+  "takes turns": {
+    create: ordering((leaders) => [...leaders.slice(calls++ % 7), ...leaders.slice(0, (calls - 1) % 7)]),
+    fails: "orders the same leaders the same: from another instance, later, on another host",
+  },
+  "serves in an order of dice": {
+    create: () => ({
+      of: rankOf,
+      order(leaders) {
+        const offset = Math.floor(Math.random() * leaders.length);
+        return bestFirst(leaders, ({ id }) => (id.length * 31 + offset) % 7);
+      },
+    }),
+    fails: "orders the same leaders the same: from another instance, later, on another host",
+  },
+  "sorts the list it was given": {
+    create: () => ({ of: rankOf, order: (leaders) => (leaders as NodeFacts[]).sort((a, b) => (a.id < b.id ? -1 : 1)) }),
+    fails: "leaves the leaders and their list as they are",
+  },
+  "notes the place in the leaders": {
+    create: ordering((leaders) => leaders.map((leader, rank) => Object.assign(leader, { rank }))),
+    fails: "leaves the leaders and their list as they are",
+  },
 };
 
 describe("the priority kit", () => {
@@ -70,7 +134,13 @@ describe("the priority kit", () => {
     });
   }
 
-  it("passes one that is right", async () => {
+  it("passes one that is right, with an order of its own or without", async () => {
     expect(await failedCases(priorityKit, good)).toEqual([]);
+    expect(
+      await failedCases(
+        priorityKit,
+        ordering((leaders) => leaders),
+      ),
+    ).toEqual([]);
   });
 });

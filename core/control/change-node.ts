@@ -1,0 +1,37 @@
+import { failure } from "distributary/sdk";
+import { isLabels } from "../runtime/enrolment.ts";
+import type { Labels } from "../runtime/enrolment.ts";
+import type { Control } from "./control.ts";
+
+/** What an administrator decides of a node; what is absent stays as it is. */
+export interface NodeChange {
+  readonly segment?: string;
+  /** In place of all it has. */
+  readonly labels?: Labels;
+  /** A group that it is to belong to by name. */
+  readonly group?: string;
+}
+
+/** Changes a node, by id or name. Throws DIST_ERR_NODE_UNKNOWN, DIST_ERR_GROUP_UNKNOWN or DIST_ERR_API_REQUEST. */
+export async function changeNode(control: Control, idOrName: string, change: NodeChange, by: string): Promise<string> {
+  const { db, audit, catalog, segments } = control;
+  const { segment, labels, group } = change;
+  if (labels !== undefined && !isLabels(labels))
+    throw failure("DIST_ERR_API_REQUEST", { problem: "the labels are too many, or one is too long" });
+  const node = await db
+    .selectFrom("node")
+    .select(["id", "name"])
+    .where((where) => where.or([where("id", "=", idOrName), where("name", "=", idOrName)]))
+    .where("state", "=", "active")
+    .executeTakeFirst();
+  if (node === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: idOrName });
+  await audit.record(by, "node.change", node.name, change);
+  if (group !== undefined) await catalog.addToGroup(group, node.name);
+  const columns = {
+    ...(segment === undefined ? {} : { segment }),
+    ...(labels === undefined ? {} : { labels_json: JSON.stringify(labels) }),
+  };
+  if (Object.keys(columns).length > 0) await db.updateTable("node").set(columns).where("id", "=", node.id).execute();
+  if (segment !== undefined) await segments.put(node.id, segment);
+  return node.id;
+}

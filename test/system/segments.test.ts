@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { SegmentView } from "../../core/control/segment-view.ts";
+import { Deployment } from "./deployment.ts";
+import { Lan } from "./lan/lan.ts";
+import type { Program } from "./program.ts";
+
+/** What the nodes of a LAN are put in that say nothing else. */
+const segment = "net-10-77-0-0-24";
+const all = Array.from({ length: 9 }, (_, host) => `n${host}`);
+const deadline = { timeout: 30_000, interval: 200 };
+const hostOf = (node: string) => Number(node.slice(1));
+const without = (...names: string[]) => all.filter((name) => !names.includes(name));
+
+/** Nine agents and control, each on a host of a LAN of its own. */
+class Hall implements AsyncDisposable {
+  readonly lan: Lan;
+  readonly deployment: Deployment;
+
+  private constructor(lan: Lan, deployment: Deployment) {
+    this.lan = lan;
+    this.deployment = deployment;
+  }
+
+  static async open({ multicast = true } = {}): Promise<Hall> {
+    const lan = Lan.up({ hosts: all.length, multicast });
+    const deployment = await Deployment.create({ lan, segments: { [segment]: { timings: "fast" } } });
+    await deployment.startAll(...all);
+    return new Hall(lan, deployment);
+  }
+
+  view(): Promise<SegmentView> {
+    return this.deployment.json<SegmentView>("segments", segment);
+  }
+
+  /** Waits until control shows one leader whom exactly these nodes follow, and the nodes see it so too. */
+  async settles(nodes: readonly string[] = all): Promise<SegmentView> {
+    const shown = async () => {
+      const view = await this.view();
+      const missing = view.nodes.filter(({ is }) => is === "missing").map(({ name }) => name);
+      const followed = new Set(view.nodes.filter(({ is }) => is !== "missing").map(({ leader }) => leader));
+      return { state: view.state, parts: view.parts.length, members: view.members, missing, leaders: followed.size };
+    };
+    await expect
+      .poll(shown, deadline)
+      .toEqual({ state: "led", parts: 1, members: nodes.length, missing: without(...nodes), leaders: 1 });
+    const view = await this.view();
+    const leaderId = view.nodes.find(({ is }) => is === "leader")?.id;
+    const followed = () => nodes.map((node) => ({ node, ...this.tenure(node) }));
+    const expected = nodes.map((node) => ({ node, leader: leaderId, epoch: view.epoch }));
+    await expect.poll(followed, deadline).toEqual(expected);
+    return view;
+  }
+
+  /** Whom a node follows, by what it says itself. */
+  tenure(node: string): { leader: unknown; epoch: unknown } {
+    const said = this.agent(node).log.findLast(({ msg }) => msg === "election");
+    return { leader: said?.["leader"], epoch: said?.["epoch"] };
+  }
+
+  /** The name of the leader. */
+  async leader(): Promise<string> {
+    const { leader } = await this.settles();
+    if (leader === undefined) throw new Error("no leader");
+    return leader;
+  }
+
+  agent(node: string): Program {
+    return this.deployment.agent(node);
+  }
+
+  signal(node: string, signal: NodeJS.Signals): void {
+    this.lan.signal(hostOf(node), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.lan.hosts) this.lan.signal(host, "SIGCONT");
+    await this.deployment[Symbol.asyncDispose]();
+    await this.lan[Symbol.asyncDispose]();
+  }
+}
+
+describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
+  let hall: Hall;
+  beforeAll(async () => {
+    hall = await Hall.open();
+  }, 120_000);
+  afterAll(() => hall[Symbol.asyncDispose]());
+
+  it("find each other, elect a leader, and control shows it with eight members", async () => {
+    const view = await hall.settles();
+    expect(view).toMatchObject({ reason: "", enrolled: 9, connected: 9, reach: "multicast" });
+    expect(view.nodes.filter(({ is }) => is === "leader").map(({ name }) => name)).toEqual([view.leader]);
+    expect(view.nodes.filter(({ is }) => is === "member").map(({ name }) => name)).toEqual(without(view.leader ?? ""));
+    expect(view.nodes.filter(({ byUnicast }) => byUnicast === true)).toEqual([]);
+    const [summary] = await hall.deployment.json<SegmentView[]>("segments");
+    expect(summary).toMatchObject({ segment, state: "led", leader: view.leader, members: 9 });
+  });
+
+  it("replace a leader that is killed, and take it back", async () => {
+    const dead = await hall.leader();
+    hall.signal(dead, "SIGKILL");
+    const view = await hall.settles(without(dead));
+    expect(view.leader).not.toBe(dead);
+    expect(view.nodes.find(({ name }) => name === dead)?.reason).toMatch(/^not connected for /);
+    await hall.deployment.startAgent(dead);
+    await hall.settles();
+  });
+
+  it("replace a leader that is stopped; when it goes on there is still one", async () => {
+    const before = await hall.settles();
+    const stopped = before.leader ?? "";
+    hall.signal(stopped, "SIGSTOP");
+    await expect.poll(async () => (await hall.view()).leader, deadline).not.toBe(stopped);
+    await expect.poll(async () => (await hall.view()).members, deadline).toBe(8);
+    hall.signal(stopped, "SIGCONT");
+    const { epoch = 0 } = await hall.settles();
+    expect(epoch).toBeGreaterThan(before.epoch ?? 0);
+  });
+
+  it("replace a leader whose cable is pulled, and take it back when it is put back", async () => {
+    const cut = await hall.leader();
+    hall.lan.unplug(hostOf(cut));
+    await expect.poll(async () => (await hall.view()).leader, deadline).not.toBe(cut);
+    await expect.poll(async () => (await hall.view()).members, deadline).toBe(8);
+    hall.lan.plug(hostOf(cut));
+    await hall.settles();
+  });
+
+  it("have a leader on each side of a partition, both shown, and one again when it heals", async () => {
+    const before = await hall.settles();
+    const [left, right] = [all.slice(0, 4), all.slice(4)];
+    hall.lan.partition(left.map(hostOf), right.map(hostOf));
+    const sides = async () => {
+      const { state, nodes } = await hall.view();
+      const parts = Map.groupBy(nodes, ({ leader }) => leader ?? "missing");
+      return { state, parts: [...parts.values()].map((part) => part.map(({ name }) => name)) };
+    };
+    await expect.poll(sides, deadline).toEqual({ state: "split", parts: [left, right] });
+    hall.lan.heal();
+    const { epoch = 0 } = await hall.settles();
+    expect(epoch).toBeGreaterThan(before.epoch ?? 0);
+  });
+
+  it("lose a tenth of all datagrams, show it, and replace a dead leader all the same", async () => {
+    hall.lan.loss(0.1);
+    const losing = async () => (await hall.view()).nodes.filter(({ lostPermille = 0 }) => lostPermille >= 30).length;
+    await expect.poll(losing, { ...deadline, timeout: 90_000 }).toBeGreaterThanOrEqual(4);
+    const dead = await hall.leader();
+    hall.signal(dead, "SIGKILL");
+    await hall.settles(without(dead));
+    await hall.deployment.startAgent(dead);
+    await hall.settles();
+    hall.lan.loss(0);
+  });
+
+  it("notice that multicast stops to arrive, go on without, and notice that it is back", async () => {
+    const cutOff = async () => (await hall.view()).nodes.filter(({ byUnicast }) => byUnicast === true).length;
+    await hall.settles();
+    hall.lan.multicast(false);
+    await expect.poll(cutOff, deadline).toBe(8);
+    const dead = await hall.leader();
+    hall.signal(dead, "SIGKILL");
+    await hall.settles(without(dead));
+    await hall.deployment.startAgent(dead);
+    await hall.settles();
+    hall.lan.multicast(true);
+    await expect.poll(cutOff, { ...deadline, timeout: 90_000 }).toBe(0);
+    await hall.settles();
+  });
+
+  it("replace a leader that dies while control is away; control shows it when it is back", async () => {
+    const before = await hall.settles();
+    const dead = before.leader ?? "";
+    await hall.deployment.control?.kill("SIGKILL");
+    hall.signal(dead, "SIGKILL");
+    const rest = without(dead);
+    const leaders = () => new Set(rest.map((node) => JSON.stringify(hall.tenure(node))));
+    const isOld = (node: string) => hall.tenure(node).epoch === before.epoch || hall.tenure(node).leader === undefined;
+    await expect
+      .poll(() => ({ old: rest.filter(isOld), leaders: leaders().size }), deadline)
+      .toEqual({ old: [], leaders: 1 });
+    await hall.deployment.startControl();
+    const view = await hall.settles(rest);
+    expect(view.nodes.find(({ name }) => name === dead)).toMatchObject({ is: "missing", connected: false });
+    await hall.deployment.startAgent(dead);
+    await hall.settles();
+  });
+});
+
+describe("nine nodes of a LAN without multicast", { timeout: 120_000 }, () => {
+  it("find each other by what control knows, elect a leader, and show that they go without", async () => {
+    await using hall = await Hall.open({ multicast: false });
+    const { leader, nodes } = await hall.settles();
+    expect(nodes.filter(({ is }) => is === "member").map(({ byUnicast }) => byUnicast)).toEqual(Array(8).fill(true));
+    await expect.poll(async () => (await hall.view()).reach, deadline).toBe("unicast");
+    hall.signal(leader ?? "", "SIGKILL");
+    await hall.settles(without(leader ?? ""));
+  });
+});
