@@ -9,8 +9,8 @@ import type { Config } from "./schema.ts";
 export type Declared = Pick<Config, "groups" | "segments" | "sites" | "policies">;
 
 /**
- * Writes groups, segments, sites and policies as YAML: sorted by name, their options in the order of the schema, nothing
- * left to defaults. Reading it again gives the same; equal configurations give equal text.
+ * Writes groups, segments, sites and policies as YAML: sorted by name, their options in the order of the schema,
+ * nothing left to defaults. Reading it again gives the same; equal configurations give equal text.
  */
 export function exportConfig({ groups, segments, sites, policies }: Declared): string {
   const ordered = {

@@ -3,7 +3,8 @@ import { networkInterfaces } from "node:os";
 
 /**
  * The segment of a host that is told none: named after the IPv4 network of the interface that has this address, as in
- * `net-192-0-2-0-24`, so that hosts of one LAN come together. Undefined for the loopback and for no address of this host.
+ * `net-192-0-2-0-24`, so that hosts of one LAN come together. Undefined for the loopback, and for no address of this
+ * host.
  */
 export function segmentOfNetwork(
   localAddress: string | undefined,

@@ -146,8 +146,10 @@ export class Segment {
         break;
       case "report": {
         const { counters } = this.#channel;
-        const reach = this.#member.isCutOff || grant.reach === "unicast" ? "unicast" : "multicast";
-        this.#memberCount = effect.report.members.length;
+        const { members } = effect.report;
+        const isReached = members.length === 0 || members.some(({ byUnicast }) => !byUnicast);
+        const reach = isReached && grant.reach !== "unicast" ? "multicast" : "unicast";
+        this.#memberCount = members.length;
         report({ type: "segment", segment: grant.segment, report: effect.report, counters, reach });
         break;
       }
@@ -188,7 +190,8 @@ export class Segment {
   /** A machine that was put back to an earlier state must not use its nonces again; its wall clock has jumped. */
   #watchClock(): void {
     const gap = this.#gapOfClocks();
-    if (Math.abs(gap - this.#clockGap) > clockJumpMs) this.#channel.rekey();
+    if (Math.abs(gap - this.#clockGap) > clockJumpMs)
+      this.#channel.rekey(this.#options.files.nextBoot(this.#io.clock.wallTime()));
     this.#clockGap = gap;
   }
 

@@ -28,9 +28,8 @@ export const status = defineCommand({
     for (const { name, silentMs } of found.nodes.silent)
       print(`${name} was not heard of for ${formatDuration(silentMs)} and may serve something old`);
     const { count, troubled } = found.segments;
-    print(
-      `${count} segment${count === 1 ? "" : "s"}, ${troubled.length === 0 ? "none" : troubled.length} of them in trouble`,
-    );
+    const inTrouble = troubled.length === 0 ? "none" : troubled.length;
+    print(`${count} segment${count === 1 ? "" : "s"}, ${inTrouble} of them in trouble`);
     for (const segment of troubled.slice(0, mostShown))
       print(`segment ${segment.segment}: ${stateText(segment, Date.now())}`);
     if (troubled.length > mostShown) print("`distributary segments` shows the others");

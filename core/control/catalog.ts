@@ -71,7 +71,7 @@ export class Catalog {
         const config_json = JSON.stringify(config);
         await transaction
           .insertInto("segment")
-          .values({ name, config_json, channel_json: null })
+          .values({ name, config_json, channel_json: null, key_after: null })
           .onConflict((conflict) => conflict.column("name").doUpdateSet({ config_json }))
           .execute();
       }

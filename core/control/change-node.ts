@@ -2,6 +2,7 @@ import { failure } from "distributary/sdk";
 import { isLabels } from "../runtime/enrolment.ts";
 import type { Labels } from "../runtime/enrolment.ts";
 import type { Control } from "./control.ts";
+import { demandNewKey } from "./segment-keys.ts";
 
 /** What an administrator decides of a node; what is absent stays as it is. */
 export interface NodeChange {
@@ -20,7 +21,7 @@ export async function changeNode(control: Control, idOrName: string, change: Nod
     throw failure("DIST_ERR_API_REQUEST", { problem: "the labels are too many, or one is too long" });
   const node = await db
     .selectFrom("node")
-    .select(["id", "name"])
+    .select(["id", "name", "segment"])
     .where((where) => where.or([where("id", "=", idOrName), where("name", "=", idOrName)]))
     .where("state", "=", "active")
     .executeTakeFirst();
@@ -31,7 +32,11 @@ export async function changeNode(control: Control, idOrName: string, change: Nod
     ...(segment === undefined ? {} : { segment }),
     ...(labels === undefined ? {} : { labels_json: JSON.stringify(labels) }),
   };
-  if (Object.keys(columns).length > 0) await db.updateTable("node").set(columns).where("id", "=", node.id).execute();
+  await db.transaction().execute(async (transaction) => {
+    if (Object.keys(columns).length > 0)
+      await transaction.updateTable("node").set(columns).where("id", "=", node.id).execute();
+    if (segment !== undefined && segment !== node.segment) await demandNewKey(transaction, node.segment, Date.now());
+  });
   if (segment !== undefined) await segments.put(node.id, segment);
   return node.id;
 }

@@ -7,6 +7,7 @@ import type { Labels } from "../runtime/enrolment.ts";
 import type { Audit } from "./audit.ts";
 import type { Authority } from "./authority.ts";
 import { createJoinToken, hashSecret, secretMatches } from "./join-token.ts";
+import { demandNewKey } from "./segment-keys.ts";
 import type { Schema } from "./store/schema.ts";
 
 export interface TokenOptions {
@@ -142,17 +143,17 @@ export class Enrolment {
   async revoke(idOrName: string, by: string): Promise<string> {
     const row = await this.#db
       .selectFrom("node")
-      .select(["id", "name"])
+      .select(["id", "name", "segment"])
       .where((where) => where.or([where("id", "=", idOrName), where("name", "=", idOrName)]))
       .where("state", "=", "active")
       .executeTakeFirst();
     if (row === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: idOrName });
     await this.#audit.record(by, "node.revoke", row.name, { id: row.id });
-    await this.#db
-      .updateTable("node")
-      .set({ state: "revoked", name: `${row.name}~${row.id}` })
-      .where("id", "=", row.id)
-      .execute();
+    const revoked = { state: "revoked", name: `${row.name}~${row.id}` };
+    await this.#db.transaction().execute(async (transaction) => {
+      await transaction.updateTable("node").set(revoked).where("id", "=", row.id).execute();
+      await demandNewKey(transaction, row.segment, Date.now());
+    });
     this.#revoked.add(row.id);
     for (const watcher of this.#watchers) watcher.revoked(row.id);
     return row.id;

@@ -27,9 +27,13 @@ export class SegmentKeys {
     this.#db = db;
   }
 
-  async load(): Promise<void> {
+  /** Reads all keys; names the segments that were to get a new one, and did not before control stopped. */
+  async load(): Promise<string[]> {
     const rows = await this.#db.selectFrom("segment_key").selectAll().orderBy("epoch").execute();
     for (const [segment, ring] of Map.groupBy(rows, (row) => row.segment)) this.#rings.set(segment, ring);
+    const demands = await this.#db.selectFrom("segment").select(["name", "key_after"]).execute();
+    const isLate = (name: string, after: Millis) => (this.#rings.get(name)?.at(-1)?.installed_at ?? after) < after;
+    return demands.flatMap(({ name, key_after }) => (key_after !== null && isLate(name, key_after) ? [name] : []));
   }
 
   /** What members open with, and which one seals. A segment without keys gets its first. */
@@ -80,6 +84,15 @@ export class SegmentKeys {
       await transaction.insertInto("segment_key").values(ring).execute();
     });
   }
+}
+
+/** Notes, with what else is changed, that somebody who knows the key of a segment is not to know the next one. */
+export async function demandNewKey(db: Kysely<Schema>, name: string, key_after: Millis): Promise<void> {
+  await db
+    .insertInto("segment")
+    .values({ name, config_json: null, channel_json: null, key_after })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ key_after }))
+    .execute();
 }
 
 function newKey(segment: string, keys: readonly KeyRow[] = [], installed_at: Millis, used_at: Millis | null): KeyRow {

@@ -98,14 +98,14 @@ export class SegmentPicture {
   remove(now: Millis, node: string): SegmentChange[] {
     this.#enrolled.delete(node);
     this.#complaints.delete(node);
-    this.#over.delete(node);
-    const led = this.#parts.delete(node);
+    const hasLed = this.#over.delete(node) || this.#parts.has(node);
+    this.#parts.delete(node);
     for (const { members } of this.#parts.values()) members.delete(node);
     const wasThere = this.#placed.has(node) || this.#loose.delete(node);
     const changes = this.#settle(now, new Set([node]));
     const isSaid = changes.some((change) => change.type === "left" && change.node === node);
     return [
-      ...(led ? [{ type: "over", leader: node } as const] : []),
+      ...(hasLed ? [{ type: "over", leader: node } as const] : []),
       ...(wasThere && !isSaid ? [{ type: "left", node } as const] : []),
       ...changes,
     ];
@@ -159,6 +159,11 @@ export class SegmentPicture {
   complain(now: Millis, node: string, leader: string, tries: number): void {
     if (this.#enrolled.has(leader) && leader !== node) this.#complaints.set(node, { leader, tries, at: now });
     else this.refuse(node, "it complains of a node that is not in the segment");
+  }
+
+  /** How many nodes say that their leader does not register them. */
+  get complaintCount(): number {
+    return this.#complaints.size;
   }
 
   refuse(node: string, why: string): void {
@@ -267,7 +272,8 @@ export class SegmentPicture {
   }
 }
 
-/** Of two tenures none has the epoch of another, unless somebody lies. */
+/** Who did not hear of a tenure may begin another of the same epoch; then the later one counts. */
 function isNewer(a: SegmentPart, b: SegmentPart): boolean {
-  return a.epoch === b.epoch ? a.leader > b.leader : a.epoch > b.epoch;
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch;
+  return a.since === b.since ? a.leader > b.leader : a.since > b.since;
 }

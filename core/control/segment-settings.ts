@@ -82,7 +82,7 @@ export class SegmentSettings {
     const channel_json = JSON.stringify(channel);
     await this.#db
       .insertInto("segment")
-      .values({ name, config_json: null, channel_json })
+      .values({ name, config_json: null, channel_json, key_after: null })
       .onConflict((conflict) => conflict.column("name").doUpdateSet({ channel_json }))
       .execute();
     this.#channels.set(name, channel);

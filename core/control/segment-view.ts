@@ -5,7 +5,8 @@ import type { SegmentPart, SegmentPicture } from "./segment-picture.ts";
 
 /**
  * How a segment is. `led`: by one leader, which reports. `split`: several leaders report, who do not hear each other.
- * `no word`: there is a leader, but nothing was heard of it for long. `no leader`: none has reported. `empty`: no nodes.
+ * `no word`: there is a leader, but nothing was heard of it for long. `no leader`: none has reported. `empty`: it has
+ * no nodes.
  */
 export type SegmentState = "led" | "split" | "no word" | "no leader" | "empty";
 
@@ -102,8 +103,12 @@ export function summaryOf(segment: string, picture: SegmentPicture, now: Millis)
 function reasonOf(picture: SegmentPicture, spoken: readonly SegmentPart[], members: number): string {
   const names = spoken.map(({ leader }) => nameOf(picture, leader));
   if (names.length > 1) return `${names.join(" and ")} lead, and do not hear each other`;
-  const missing = picture.enrolled.size - members;
-  return missing === 0 ? "" : `${missing} of its nodes ${missing === 1 ? "does" : "do"} not follow ${names[0] ?? ""}`;
+  const [missing, complaints] = [picture.enrolled.size - members, picture.complaintCount];
+  const reasons = [
+    ...(missing === 0 ? [] : [`${missing} of its nodes ${missing === 1 ? "does" : "do"} not follow ${names[0] ?? ""}`]),
+    ...(complaints === 0 ? [] : [`${complaints} ${complaints === 1 ? "says it is" : "say they are"} not registered`]),
+  ];
+  return reasons.join("; ");
 }
 
 /** All that is known of a segment now. */

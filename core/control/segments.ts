@@ -3,18 +3,17 @@ import { failure } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { FromControl, SegmentGrant, SegmentRequest, SegmentWord } from "../protocol/messages.ts";
-import { segmentTimings } from "../protocol/segment-timings.ts";
-import { signRecord } from "../runtime/channel/member-record.ts";
 import type { Authority } from "./authority.ts";
 import type { Enrolment } from "./enrolment.ts";
 import type { Events } from "./events.ts";
 import type { NodeHub } from "./node-hub.ts";
 import { SegmentBook } from "./segment-book.ts";
 import type { BookChange, SegmentNode } from "./segment-book.ts";
+import { SegmentGrants } from "./segment-grants.ts";
 import { SegmentKeys } from "./segment-keys.ts";
 import type { SegmentPart } from "./segment-picture.ts";
 import { SegmentRoster } from "./segment-roster.ts";
-import { SegmentSettings, highestPriority } from "./segment-settings.ts";
+import { SegmentSettings } from "./segment-settings.ts";
 import { SegmentStore } from "./segment-store.ts";
 import type { SegmentSummary, SegmentView } from "./segment-view.ts";
 import type { Schema } from "./store/schema.ts";
@@ -43,6 +42,7 @@ export class Segments implements AsyncDisposable {
   readonly #settings: SegmentSettings;
   readonly #keys: SegmentKeys;
   readonly #store: SegmentStore;
+  readonly #grants: SegmentGrants;
   /** Segments whose key could not be replaced yet. */
   readonly #late = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -55,6 +55,8 @@ export class Segments implements AsyncDisposable {
     this.#settings = new SegmentSettings(parts.db);
     this.#keys = new SegmentKeys(parts.db);
     this.#store = new SegmentStore(parts.db, this.#book);
+    const [roster, settings, keys] = [this.#roster, this.#settings, this.#keys];
+    this.#grants = new SegmentGrants({ ...parts, roster, settings, keys });
   }
 
   /** With what was known when control stopped; listens to nodes from now on. */
@@ -74,7 +76,8 @@ export class Segments implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    await Promise.all([this.#roster.load(), this.#settings.load(), this.#keys.load()]);
+    const [late] = await Promise.all([this.#keys.load(), this.#roster.load(), this.#settings.load()]);
+    for (const segment of late) this.#late.add(segment);
     for (const name of this.#settings.declared()) this.#book.declare(name);
     for (const node of this.#roster.all()) this.#book.enrol(Date.now(), node);
     await this.#store.load();
@@ -112,32 +115,7 @@ export class Segments implements AsyncDisposable {
   /** What a node needs to take part in its segment. Throws DIST_ERR_NODE_UNKNOWN and DIST_ERR_AUTH_TWICE. */
   async grant(id: string, request: SegmentRequest): Promise<SegmentGrant> {
     this.#parts.hub.checkSingle(id);
-    await this.#roster.note(id, request);
-    const node = this.#roster.get(id);
-    if (node === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: id });
-    const now = Date.now();
-    const { name, segment } = node;
-    const { keys, sealWith } = await this.#keys.of(segment, now);
-    const { ttl, reach, timings, priority } = this.#settings.of(segment);
-    const { rank, eligible } = this.#settings.standingOf(segment, name);
-    const provider = this.#parts.kernel().registries.priorities.get(priority);
-    const maxPriority = highestPriority(provider, { id, name, address: request.at.address, rank });
-    const key = Buffer.from(request.key, "base64");
-    const record = signRecord({ segment, id, name, key, maxPriority, eligible, issuedAt: now }, (bytes) =>
-      this.#parts.authority.sign(bytes),
-    );
-    return {
-      ...{ segment, channel: this.#settings.channelOf(segment), ttl, reach, timings: segmentTimings[timings] },
-      ...{ keys, sealWith, record: Buffer.from(record).toString("base64"), priority, rank, eligible },
-      peers: this.#peersOf(segment, id),
-    };
-  }
-
-  #peersOf(segment: string, but: string): SegmentGrant["peers"] {
-    return this.#roster.in(segment).flatMap((id) => {
-      const at = id === but ? undefined : this.#roster.get(id)?.member?.at;
-      return at === undefined ? [] : [{ id, ...at }];
-    });
+    return this.#grants.of(id, request);
   }
 
   /** Declarations may have changed: members of segments that are declared otherwise now are told. */

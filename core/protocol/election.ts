@@ -7,11 +7,9 @@ import type { ElectionArrow } from "./election-arrows.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import type { KnownLeader } from "./leader-watch.ts";
 import { Leading } from "./leading.ts";
-import type { LossEstimate } from "./liveness.ts";
 import type { ElectionState } from "./segment-events.ts";
 import type { Alive, Answer, Claim, Resign, Tenure, Way } from "./segment-messages.ts";
 import type { SegmentSelf } from "./segment-self.ts";
-import type { Suspicion } from "./suspicion.ts";
 
 /** No epoch may be further ahead than this: nobody can use them up. */
 const longestJump = 2 ** 20;
@@ -60,14 +58,9 @@ export class Election {
     return this.leader && { leader: this.leader.id, epoch: this.leader.epoch };
   }
 
-  /** When the leader last gave a sign of life. */
-  get heardAt(): Millis {
-    return this.#watch.heardAt;
-  }
-
-  /** How much of what the leader says is lost on its way here. */
-  get loss(): LossEstimate {
-    return this.#watch.loss;
+  /** What is known of the leader that is followed. */
+  get watch(): LeaderWatch {
+    return this.#watch;
   }
 
   get wakeAt(): Millis {
@@ -172,11 +165,6 @@ export class Election {
     if (leader?.id === id && epoch === leader.epoch) return this.#watch.heardOf(heardAt);
     if (!this.#isCredible(epoch) || (leader !== undefined && epoch === this.#epoch)) return;
     this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
-  }
-
-  /** Questions of this member to others. */
-  get suspicion(): Suspicion {
-    return this.#watch.suspicion;
   }
 
   /** Somebody knows this epoch: who knows a newer one would not hear this leader, so it begins one that is newer still. */

@@ -40,7 +40,7 @@ export class Inquiry {
   ask(now: Millis): void {
     if (this.#election.state === "leader is me") return this.#lookAround(now);
     const { at, roster, draws, timings, outbox } = this.#self;
-    const probe: Probe = { type: "probe", at, nonce: this.#election.suspicion.newNonce(now) };
+    const probe: Probe = { type: "probe", at, nonce: this.#election.watch.suspicion.newNonce(now) };
     outbox.toAll(probe);
     for (const other of roster.pickWidely(askedAtOnce, draws)) outbox.send(other.at, probe);
     this.#answers.multicast = this.#answers.unicast = 0;
@@ -53,7 +53,7 @@ export class Inquiry {
     const { roster, draws, timings } = this.#self;
     this.#askAt = now + timings.periodMs;
     const stranger = roster.pickStranger(draws, (id) => this.#roll.has(id));
-    if (stranger !== undefined) this.#election.suspicion.ask(stranger.at, now);
+    if (stranger !== undefined) this.#election.watch.suspicion.ask(stranger.at, now);
   }
 
   /** The election is in another state: who follows a leader has nothing to ask. */
@@ -86,12 +86,12 @@ export class Inquiry {
   }
 
   #follows(now: Millis): Answer["follows"] {
-    const { leader, epoch, state, heardAt } = this.#election;
+    const { leader, epoch, state } = this.#election;
     const { id, at, priority } = this.#self;
     if (state === "leader is me") return { leader: id, epoch, at, priority, ageMs: 0, isRegistered: true };
     if (leader === undefined) return undefined;
     const { isRegistered } = this.#registration;
-    const ageMs = Math.max(0, Math.ceil(now - heardAt));
+    const ageMs = Math.max(0, Math.ceil(now - this.#election.watch.heardAt));
     const known = { leader: leader.id, epoch: leader.epoch, at: leader.at, priority: leader.priority };
     return { ...known, ageMs, isRegistered };
   }

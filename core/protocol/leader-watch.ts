@@ -25,6 +25,8 @@ export class LeaderWatch {
   #leader: KnownLeader | undefined;
   /** When the leader last gave a sign of life: to this member, or to another that says so. */
   #heardAt: Millis = 0;
+  /** The same, to this member alone. */
+  #directAt: Millis = 0;
   #multicastAt: Millis = 0;
   #multicastCount = 0;
 
@@ -61,12 +63,20 @@ export class LeaderWatch {
     }
     this.#leader = { id, at, priority, epoch };
     this.#expect(heardAt);
+    this.#directAt = now;
     if (way === "multicast") this.#arrivedByMulticast(now);
   }
 
+  /** This member leads: what reaches it is for those to say who hear it. */
   forget(): void {
     this.#leader = undefined;
     this.suspicion.rest();
+    this.#reach(false);
+  }
+
+  /** Whether only others say that the leader is there: it was not heard here for so long that it would be lost. */
+  isHearsay(now: Millis): boolean {
+    return now - this.#directAt >= this.patienceMs;
   }
 
   /** The leader was heard. */
@@ -74,6 +84,7 @@ export class LeaderWatch {
     if (this.#leader !== undefined && this.#leader.priority !== message.priority)
       this.#leader = { ...this.#leader, priority: message.priority, at: message.at };
     if (message.type === "alive") this.loss.note(message.sequence);
+    this.#directAt = now;
     this.#expect(now);
     if (way === "multicast") this.#arrivedByMulticast(now);
     else this.#lookAtReach();
@@ -93,7 +104,7 @@ export class LeaderWatch {
   /** The process was stopped: what it did not hear meanwhile says nothing. */
   excuse(now: Millis): void {
     const { periodMs, answerMs } = this.#self.timings;
-    this.#multicastAt = now;
+    this.#multicastAt = this.#directAt = now;
     this.#expect(Math.max(this.#heardAt, now - this.patienceMs + 2 * periodMs + 2 * answerMs));
   }
 
@@ -125,8 +136,10 @@ export class LeaderWatch {
 
   /** The leader is there, but not by multicast. */
   #lookAtReach(): void {
-    this.#multicastCount = 0;
-    if (this.#heardAt - this.#multicastAt >= this.patienceMs) this.#reach(true);
+    const missedMs = this.#heardAt - this.#multicastAt;
+    // A leader sends to who is cut off both ways: the one may arrive before the other.
+    if (missedMs > 1.5 * this.#self.timings.periodMs) this.#multicastCount = 0;
+    if (missedMs >= this.patienceMs) this.#reach(true);
   }
 
   #reach(byUnicast: boolean): void {

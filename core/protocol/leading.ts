@@ -10,7 +10,8 @@ export class Leading {
   /** When the second copy is due, where much gets lost. */
   #copyAt: Millis = Infinity;
   #reassertedAt: Millis = -Infinity;
-  #challengedAt: Millis = -Infinity;
+  /** When each other leader was answered last. */
+  readonly #challengedAt = new Map<string, Millis>();
   #renewedAt: Millis = -Infinity;
   /** Since when. */
   since: Millis = 0;
@@ -81,10 +82,12 @@ export class Leading {
     this.#self.outbox.toAll(this.#alive(epoch));
   }
 
-  /** To another leader: that this one leads, and heard it. */
+  /** To another leader, at most 20 times a period: that this one leads, and heard it. */
   challenge(rival: string, to: Endpoint, epoch: number, now: Millis): void {
-    if (now - this.#challengedAt < this.#self.timings.periodMs / 20) return;
-    this.#challengedAt = now;
+    const { periodMs } = this.#self.timings;
+    if (now - (this.#challengedAt.get(rival) ?? -Infinity) < periodMs / 20) return;
+    for (const [other, at] of this.#challengedAt) if (now - at >= periodMs) this.#challengedAt.delete(other);
+    this.#challengedAt.set(rival, now);
     const { at, priority, outbox } = this.#self;
     const claim = { type: "claim", at, priority, leading: true, epoch, hears: rival } as const;
     outbox.toAll(claim);

@@ -41,9 +41,9 @@ export class LossEstimate {
     this.#last = undefined;
   }
 
-  /** Of 1,000. */
+  /** Of 1,000 datagrams sent. The share is of those that arrived. */
   get lostPermille(): number {
-    return Math.floor((this.#share * 1_000) / whole);
+    return Math.floor((this.#share * 1_000) / (whole + this.#share));
   }
 
   /** How many in a row may be missed by chance: 2 … 20; at least 5 until 128 were counted. */

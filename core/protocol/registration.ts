@@ -61,6 +61,8 @@ export class Registration {
 
   wake(now: Millis): void {
     if (this.#leader === undefined || now < this.wakeAt) return;
+    // A leader that knows this member would be heard by it, one way or the other.
+    if (this.#isRegistered && this.#election.watch.isHearsay(now)) this.#isRegistered = false;
     if (this.#isRegistered) {
       this.#sayHere(this.#leader);
       this.wakeAt += this.#self.timings.periodMs;
@@ -71,7 +73,7 @@ export class Registration {
 
   /** How many tries of a question and its answer may fail by chance. */
   get #patience(): number {
-    return Math.max(3, Math.min(12, 2 * this.#election.loss.misses - 1));
+    return Math.max(3, Math.min(12, 2 * this.#election.watch.loss.misses - 1));
   }
 
   #register({ at: leaderAt }: KnownLeader, now: Millis): void {
@@ -89,14 +91,14 @@ export class Registration {
     const { roster, draws, timings } = this.#self;
     this.wakeAt = now + timings.answerMs;
     // One that is not heard either may just be gone, which is not for registration to say.
-    if (now - this.#election.heardAt > 1.5 * timings.periodMs) this.#tries -= 1;
+    if (now - this.#election.watch.heardAt > 1.5 * timings.periodMs) this.#tries -= 1;
     else this.#doubts += 1;
     if (this.#doubts > mostDoubts) {
       this.#self.outbox.push({ type: "unregistered", leader, tries: this.#tries });
       return this.#election.distrust(now);
     }
     for (const { at } of roster.pick(askedAtOnce, draws, (id) => id === leader)) {
-      this.#election.suspicion.ask(at, now);
+      this.#election.watch.suspicion.ask(at, now);
     }
   }
 
@@ -111,7 +113,7 @@ export class Registration {
   #sayHere({ at: leaderAt, epoch }: KnownLeader): void {
     const { at, outbox } = this.#self;
     const byUnicast = outbox.isCutOff;
-    const { lostPermille } = this.#election.loss;
+    const { lostPermille } = this.#election.watch.loss;
     this.#sequence += 1;
     this.#saidByUnicast = byUnicast;
     outbox.send(leaderAt, { type: "here", at, epoch, sequence: this.#sequence, lostPermille, byUnicast });

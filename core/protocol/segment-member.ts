@@ -203,6 +203,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
     if (!this.#wasLeading || channel.number <= this.#self.memory.channel.number) return;
     this.#channels.join(channel, now);
     this.#election.leading.sayToEach(this.#election.epoch, now);
+    this.#roll.ask(now);
   }
 
   #rank(priority: number, eligible: boolean, now: Millis): void {

@@ -29,15 +29,21 @@ export function isInstalled(tool: string): boolean {
   return spawnSync(tool, ["--version"]).error === undefined;
 }
 
-/** keepalived (VRRP) with its defaults: an advert each second, and no preemption, so that a death is one election. */
+/** keepalived (VRRP), without preemption, so that a death is one election. Its default is an advert each second. */
 export class Keepalived implements Contender {
-  readonly name = "keepalived, 1 s adverts";
+  readonly name: string;
+  readonly #advertSeconds: number;
   readonly #lan = Lan.up({ hosts: hostCount });
   readonly #directory = mkdtempSync(join(tmpdir(), "distributary-keepalived-"));
   readonly #programs: Program[] = [];
 
-  static async start(): Promise<Keepalived> {
-    const contender = new Keepalived();
+  private constructor(advertSeconds: number) {
+    this.name = `keepalived, adverts each ${advertSeconds} s`;
+    this.#advertSeconds = advertSeconds;
+  }
+
+  static async start(advertSeconds: number): Promise<Keepalived> {
+    const contender = new Keepalived(advertSeconds);
     for (const host of contender.#lan.hosts) await contender.#start(host);
     await until(() => contender.#masters().length > 0, deadlineMs);
     return contender;
@@ -73,7 +79,9 @@ export class Keepalived implements Contender {
       interface: "eth0",
       virtual_router_id: 51,
       priority: 100 + host,
-      advert_int: 1,
+      // Fractions of a second came with version 3.
+      version: 3,
+      advert_int: this.#advertSeconds,
       virtual_ipaddress: "{ 10.77.0.200/24 }",
     };
     const lines = Object.entries(instance).map(([name, value]) => `  ${name} ${value}`);

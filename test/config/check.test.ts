@@ -93,3 +93,10 @@ web.yaml:6  plugins[1].options: has no option 'a'
     expect(check("plugins:\n  - use: gzip\n    options: { key: { env: DISTRIBUTARY_NOT_SET } }")).toBe("");
   });
 });
+
+it("checkConfig knows who ranks the nodes of a segment", () => {
+  expect(check("segments: { hall: { priority: default } }\n")).toBe("");
+  expect(check("segments: { hall: { priority: defualt } }\n")).toContain(
+    "web.yaml:1  segments.hall.priority: no priority named 'defualt', did you mean 'default'?",
+  );
+});

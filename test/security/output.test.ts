@@ -92,7 +92,7 @@ describe("SEC-45: what a node says of itself", () => {
 
   it("and the names of files, mean the same to a program that reads the JSON", async () => {
     expect(JSON.parse(await printed("nodes", "--json"))).toMatchObject([
-      { name: "a", location: nasty, labels: { [nasty]: nasty }, sites: [{ damage: nasty }] },
+      { name: "a", location: nasty, claims: { labels: { [nasty]: nasty } }, sites: [{ damage: nasty }] },
     ]);
     const [job] = JSON.parse(await printed("jobs", "--json")) as { stats: { passedOver: string[] } }[];
     expect(job?.stats.passedOver).toEqual(["pipe\x1b[2J"]);

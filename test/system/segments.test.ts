@@ -32,6 +32,17 @@ class Hall implements AsyncDisposable {
     return this.deployment.json<SegmentView>("segments", segment);
   }
 
+  /** The nodes, by a report that was asked for just now. */
+  async reported(): Promise<SegmentView["nodes"]> {
+    await this.deployment.run("segments", segment, "--report");
+    return (await this.view()).nodes;
+  }
+
+  /** How many nodes multicast does not reach, by what is shown. */
+  async cutOffCount(): Promise<number> {
+    return (await this.view()).nodes.filter(({ byUnicast }) => byUnicast === true).length;
+  }
+
   /** Waits until control shows one leader whom exactly these nodes follow, and the nodes see it so too. */
   async settles(nodes: readonly string[] = all): Promise<SegmentView> {
     const shown = async () => {
@@ -91,7 +102,7 @@ describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
     expect(view).toMatchObject({ reason: "", enrolled: 9, connected: 9, reach: "multicast" });
     expect(view.nodes.filter(({ is }) => is === "leader").map(({ name }) => name)).toEqual([view.leader]);
     expect(view.nodes.filter(({ is }) => is === "member").map(({ name }) => name)).toEqual(without(view.leader ?? ""));
-    expect(view.nodes.filter(({ byUnicast }) => byUnicast === true)).toEqual([]);
+    await expect.poll(() => hall.cutOffCount(), deadline).toBe(0);
     const [summary] = await hall.deployment.json<SegmentView[]>("segments");
     expect(summary).toMatchObject({ segment, state: "led", leader: view.leader, members: 9 });
   });
@@ -126,6 +137,24 @@ describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
     await hall.settles();
   });
 
+  it("are handed over by a leader that ends as it should", async () => {
+    const leaving = await hall.leader();
+    await hall.agent(leaving).kill("SIGTERM");
+    const { nodes } = await hall.settles(without(leaving));
+    expect(nodes.find(({ name }) => name === leaving)).toMatchObject({ is: "missing", connected: false });
+    await hall.deployment.startAgent(leaving);
+    await hall.settles();
+  });
+
+  it("replace a leader that is heard and hears nothing, and take it back when it hears", async () => {
+    const deaf = await hall.leader();
+    hall.lan.loss(1, hostOf(deaf));
+    await expect.poll(async () => (await hall.view()).leader, deadline).not.toBe(deaf);
+    await expect.poll(async () => (await hall.view()).members, deadline).toBe(8);
+    hall.lan.loss(0);
+    await hall.settles();
+  });
+
   it("have a leader on each side of a partition, both shown, and one again when it heals", async () => {
     const before = await hall.settles();
     const [left, right] = [all.slice(0, 4), all.slice(4)];
@@ -143,7 +172,7 @@ describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
 
   it("lose a tenth of all datagrams, show it, and replace a dead leader all the same", async () => {
     hall.lan.loss(0.1);
-    const losing = async () => (await hall.view()).nodes.filter(({ lostPermille = 0 }) => lostPermille >= 30).length;
+    const losing = async () => (await hall.reported()).filter(({ lostPermille = 0 }) => lostPermille >= 30).length;
     await expect.poll(losing, { ...deadline, timeout: 90_000 }).toBeGreaterThanOrEqual(4);
     const dead = await hall.leader();
     hall.signal(dead, "SIGKILL");
@@ -154,18 +183,33 @@ describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
   });
 
   it("notice that multicast stops to arrive, go on without, and notice that it is back", async () => {
-    const cutOff = async () => (await hall.view()).nodes.filter(({ byUnicast }) => byUnicast === true).length;
     await hall.settles();
     hall.lan.multicast(false);
-    await expect.poll(cutOff, deadline).toBe(8);
+    await expect.poll(() => hall.cutOffCount(), deadline).toBe(8);
     const dead = await hall.leader();
     hall.signal(dead, "SIGKILL");
     await hall.settles(without(dead));
     await hall.deployment.startAgent(dead);
     await hall.settles();
     hall.lan.multicast(true);
-    await expect.poll(cutOff, { ...deadline, timeout: 90_000 }).toBe(0);
+    await expect.poll(() => hall.cutOffCount(), deadline).toBe(0);
     await hall.settles();
+  });
+
+  it("move to another channel and keep their leader", async () => {
+    const { leader, epoch } = await hall.settles();
+    const { code, errors } = await hall.deployment.run("segments", segment, "--move", "239.77.1.2:7477");
+    expect({ code, errors }).toEqual({ code: 0, errors: "" });
+    const channel = async () => (await hall.view()).channel;
+    await expect.poll(channel, deadline).toMatchObject({ group: "239.77.1.2", port: 7_477 });
+    const sockets = async (node: string) => {
+      const program = hall.lan.run(hostOf(node), ["cat", "/proc/net/igmp", "/proc/net/udp"]);
+      await program.ended;
+      return { joined: program.output.includes("02014DEF"), bound: program.output.includes(":1D35 ") };
+    };
+    const everywhere = async () => Promise.all(all.map(sockets));
+    await expect.poll(everywhere, deadline).toEqual(all.map(() => ({ joined: true, bound: true })));
+    expect(await hall.settles()).toMatchObject({ leader, epoch, reach: "multicast" });
   });
 
   it("replace a leader that dies while control is away; control shows it when it is back", async () => {
@@ -192,6 +236,7 @@ describe("nine nodes of a LAN without multicast", { timeout: 120_000 }, () => {
     await using hall = await Hall.open({ multicast: false });
     const { leader, nodes } = await hall.settles();
     expect(nodes.filter(({ is }) => is === "member").map(({ byUnicast }) => byUnicast)).toEqual(Array(8).fill(true));
+    await hall.reported();
     await expect.poll(async () => (await hall.view()).reach, deadline).toBe("unicast");
     hall.signal(leader ?? "", "SIGKILL");
     await hall.settles(without(leader ?? ""));

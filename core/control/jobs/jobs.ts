@@ -55,10 +55,7 @@ export class Jobs {
   /** Goes on with what was running or waiting when control stopped, and looks after nodes from now on. */
   async start(): Promise<void> {
     await this.#parts.db.updateTable("job").set({ state: "queued" }).where("state", "=", "running").execute();
-    this.#parts.hub.watch({
-      connected: () => this.#background(this.#reconciler.look()),
-      disconnected: () => {},
-    });
+    this.#parts.hub.watch({ connected: () => this.#background(this.#reconciler.look()), disconnected: () => {} });
     this.#timers.push(setInterval(() => this.#background(this.#wakeDeferred()), 1_000));
     this.#timers.push(setInterval(() => this.#background(this.#reconciler.look()), 5_000));
     await this.#startNext();

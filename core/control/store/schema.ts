@@ -8,7 +8,8 @@ export interface Schema {
   setting: { name: string; value: string; changed_at: Millis };
   /**
    * A host with an agent. `state` is `active` or `revoked`. `segment` and `labels_json` are what it was enrolled with,
-   * or given since; `facts_json` is what it says of itself. `member_json` is where and by which key its segment knows it.
+   * or given since; `facts_json` is what it says of itself. `member_json` is where, and by which key, its segment knows
+   * it.
    */
   node: {
     id: string;
@@ -21,8 +22,11 @@ export interface Schema {
     labels_json: string;
     member_json: string | null;
   };
-  /** `config_json` is absent for one that nobody declared, `channel_json` for one that nobody is in. */
-  segment: { name: string; config_json: string | null; channel_json: string | null };
+  /**
+   * `config_json` is absent for one that nobody declared, `channel_json` for one that was never moved. A key that is
+   * older than `key_after` is known to somebody who is not to know it any more.
+   */
+  segment: { name: string; config_json: string | null; channel_json: string | null; key_after: Millis | null };
   /** Keys that members of a segment open datagrams with; those not used yet do not seal. */
   segment_key: { segment: string; epoch: number; key: string; installed_at: Millis; used_at: Millis | null };
   /** What each leader of a segment said last. Without `part_json` its tenure is over, and it is not to say it again. */

@@ -101,11 +101,6 @@ export class SecureChannel {
     return this.#counters;
   }
 
-  /** That of the options, or the higher one since `rekey`. */
-  get bootSequence(): number {
-    return this.#own.boot.sequence;
-  }
-
   /** A datagram that says this to who holds the segment's key. Throws DIST_ERR_CHANNEL_MESSAGE if it is no message. */
   seal(message: SegmentMessage): Uint8Array {
     const bytes = encodeMessage(message);
@@ -142,9 +137,12 @@ export class SecureChannel {
     this.#record = this.#checkedRecord(record);
   }
 
-  /** Begins a new boot, for a machine that may have been put back to an earlier state: no nonce must come again. */
-  rekey(): void {
-    this.#own = this.#newBoot(nextBootSequence(this.bootSequence, this.#io.clock.wallTime()));
+  /**
+   * Begins a new boot, with a sequence as at a start, for a machine that may have been put back to an earlier state: no
+   * nonce must come again.
+   */
+  rekey(bootSequence: number): void {
+    this.#own = this.#newBoot(bootSequence);
     this.#sequence = 0;
   }
 

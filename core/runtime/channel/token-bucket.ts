@@ -1,7 +1,7 @@
 import type { Millis } from "../../../sdk/index.ts";
 
 /** How much of something is allowed: so many at once, and so many a second in the long run. */
-export interface Rate {
+interface Rate {
   readonly burst: number;
   readonly perSecond: number;
 }

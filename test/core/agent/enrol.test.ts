@@ -4,6 +4,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { EnrolOptions } from "../../../core/agent/enrol.ts";
 import { enrol, loadIdentity, renewalTime, renewIdentity } from "../../../core/agent/enrol.ts";
 import type { Authority } from "../../../core/control/authority.ts";
 import { createJoinToken, hashSecret, secretMatches } from "../../../core/control/join-token.ts";
@@ -42,8 +43,8 @@ async function setUp(change?: Parameters<typeof serveEnrolment>[3]) {
   const { text: token, secret } = createJoinToken(authority.fingerprint);
   const asked = serveEnrolment(control, authority, hashSecret(secret), change);
   const directory = temporaryDirectory();
-  const join = (at: { host: string; port: number }, withToken = token) =>
-    enrol({ control: { host: at.host, port: at.port }, token: withToken, name: "web-1", directory });
+  const join = (at: { host: string; port: number }, withToken = token, more: Partial<EnrolOptions> = {}) =>
+    enrol({ control: { host: at.host, port: at.port }, token: withToken, name: "web-1", directory, ...more });
   return { authority, control, token, secret, asked, directory, join };
 }
 
@@ -55,6 +56,17 @@ describe("a node that enrols", () => {
     expect(identity).toMatchObject({ id: "node-1", authority: certificate, signingKey });
     expect(asked.map(({ name }) => name)).toEqual(["web-1"]);
     expect(loadIdentity(directory)).toEqual(identity);
+  });
+
+  it("asks for its segment and its labels, which control may give it or not", async () => {
+    const { asked, control, join, token } = await setUp();
+    await join(control, token, { segment: "hall-1", labels: { tier: "web" } });
+    await join(control);
+    expect(asked.map(({ segment, labels }) => ({ segment, labels }))).toEqual([
+      { segment: "hall-1", labels: { tier: "web" } },
+      // By the loopback no network is reached that could have a name.
+      { segment: undefined, labels: {} },
+    ]);
   });
 
   it("is let in by its new identity", async () => {
@@ -210,6 +222,16 @@ describe("what control is asked", () => {
     ["has a number for a text", JSON.stringify({ ...good, secret: 1 })],
     ["has a name that is none", JSON.stringify({ ...good, name: "<script>" })],
     ["has a very long text", JSON.stringify({ ...good, csr: "x".repeat(20_000) })],
+    ["names a segment that is none", JSON.stringify({ ...good, segment: "Hall 1" })],
+    ["has labels that are none", JSON.stringify({ ...good, labels: ["tier"] })],
+    ["has a label that is no text", JSON.stringify({ ...good, labels: { tier: 1 } })],
+    ["has a label without a name", JSON.stringify({ ...good, labels: { "": "web" } })],
+    ["has a very long label", JSON.stringify({ ...good, labels: { tier: "x".repeat(201) } })],
+    ["has a NUL in a label", JSON.stringify({ ...good, labels: { tier: "a\0b" } })],
+    [
+      "has very many labels",
+      JSON.stringify({ ...good, labels: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`l${at}`, ""])) }),
+    ],
     ["is nested very deep", `${"[".repeat(30_000)}${"]".repeat(30_000)}`],
   ])("is refused if it %s", async (_, text) => {
     await expect(readEnrolRequest([Buffer.from(text)])).rejects.toMatchObject({ code: "DIST_ERR_AUTH_REQUEST" });

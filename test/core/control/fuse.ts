@@ -27,7 +27,7 @@ export function isByTheClock(sql: string): boolean {
 
 /** Control writes what it hears of segments beside whatever else it does. */
 function isOfSegments(sql: string): boolean {
-  return /"segment(_key|_part)?"|"member_json"/.test(sql);
+  return /\b(into|from|update) "segment(_key|_part)?"|"member_json" = /.test(sql);
 }
 
 /**

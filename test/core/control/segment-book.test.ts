@@ -128,6 +128,15 @@ describe("a leader that died", () => {
     expect(kinds(lead(5, "a", "bcde", { leadingMs: 1_000 }))).toEqual(["leader a"]);
   });
 
+  it("is replaced by one that did not hear of its tenure, and began one of the same epoch", () => {
+    lead(1, "b", "acde");
+    lead(2, "e", "acd");
+    book.disconnected(now, "e");
+    now += minute;
+    lead(2, "b", "acd");
+    expect(picture()).toBe("b:acd");
+  });
+
   it("and comes back has the same tenure, or a newer one, and no older one", () => {
     lead(5, "a", "bcde", { revision: 7 });
     book.disconnected(now, "a");
@@ -263,6 +272,7 @@ describe("SEC-12: a member that its leader does not register", () => {
     lead(1, "a", "bcd");
     complain("e", "a");
     expect(noteOf("e")).toBe("node-a does not register it (3 tries)");
+    expect(summary()?.reason).toBe("1 of its nodes does not follow node-a; 1 says it is not registered");
     lead(1, "a", "bcde", { revision: 2 });
     expect(noteOf("e")).toBe("node-a does not register it (3 tries)");
   });

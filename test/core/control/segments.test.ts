@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPublicKey } from "../../../core/assignment/seal.ts";
 import { readRecord } from "../../../core/runtime/channel/member-record.ts";
+import { SegmentKeys, demandNewKey } from "../../../core/control/segment-keys.ts";
 import type { SegmentView } from "../../../core/control/segment-view.ts";
 import { SpokenNode, reportOf } from "./segment-members.ts";
 import { Trial, databases } from "./trial.ts";
@@ -227,6 +228,16 @@ describe.each(databases)("segments at control, with the %s database", (database)
       expect((await view("hall-4")).nodes.map(({ name }) => name)).toEqual(["k-a", "k-b"]);
     });
 
+    it("SEC-17: are new after a restart if control died between revoking a member and making one", async () => {
+      const [a] = await members("hall-4b", "k-x");
+      const { sealWith } = await a!.grant();
+      // What a revocation leaves when the process ends right behind it.
+      await demandNewKey(trial.control.db, "hall-4b", Date.now() + 1);
+      await trial.restartControl();
+      await a!.reconnect();
+      await expect.poll(async () => (await a!.grant()).sealWith, { timeout: 30_000 }).toBe(sealWith + 1);
+    });
+
     it("are new at once when a member is put elsewhere, which hears of its own", async () => {
       const [a, b] = [named("k-a"), named("k-b")];
       const told = [a.order("segment"), b.order("segment")];
@@ -248,6 +259,42 @@ describe.each(databases)("segments at control, with the %s database", (database)
       await expect(twin!.grant()).rejects.toThrow("DIST_ERR_AUTH_TWICE");
       expect(await twin!.report(reportOf(twin!.id, [a!.id]), "hall-8")).toBe(409);
       expect(await view("hall-8")).toMatchObject({ state: "no leader" });
+    });
+
+    it("change once a day, step by step, so that no member is without the one that seals", async () => {
+      const keys = new SegmentKeys(trial.control.db);
+      const state = async (now: number) => {
+        const { keys: all, sealWith } = await keys.of("turning", now);
+        return `${all.map(({ epoch }) => epoch).join()} seal ${sealWith}`;
+      };
+      const [day, minute] = [24 * 60 * 60_000, 60_000];
+      expect(await Promise.all([state(0), state(0), state(0)])).toEqual(["1 seal 1", "1 seal 1", "1 seal 1"]);
+      const steps: [number, string][] = [
+        [day - 1, "1 seal 1"],
+        [day, "1,2 seal 1"],
+        [day + minute - 1, "1,2 seal 1"],
+        [day + minute, "1,2 seal 2"],
+        [day + 2 * minute - 1, "1,2 seal 2"],
+        [day + 2 * minute, "2 seal 2"],
+      ];
+      const found: [number, string][] = [];
+      for (const [now] of steps) {
+        await keys.tick(now);
+        found.push([now, await state(now)]);
+      }
+      expect(found).toEqual(steps);
+      const now = day + 3 * minute;
+      await keys.replace("turning", now);
+      expect(await state(now)).toBe("2,3 seal 3");
+      expect(await keys.tick(now + 9_999)).toEqual([]);
+      expect(await keys.tick(now + 10_000)).toEqual(["turning"]);
+      expect(await state(now)).toBe("3 seal 3");
+      for (let count = 0; count < 10; count += 1) await keys.replace("turning", now);
+      expect(await state(now)).toBe("10,11,12,13 seal 13");
+      const again = new SegmentKeys(trial.control.db);
+      await again.load();
+      expect(await again.of("turning", now)).toEqual(await keys.of("turning", now));
+      await trial.control.db.deleteFrom("segment_key").where("segment", "=", "turning").execute();
     });
 
     it("are the same after a restart", async () => {

@@ -21,11 +21,7 @@ export function timingsOf(run: SegmentRun): TimingsName {
 }
 
 /** Once the world has settled all follow one leader in time, keep it, and are on its channel (E1, E3 … E6, E10). */
-export function agreementChecker(world: SegmentWorld, run: SegmentRun): Agreement {
-  return new Agreement(world, run);
-}
-
-class Agreement implements Checker<SegmentEvent, SegmentEffect> {
+export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   readonly #world: SegmentWorld;
   readonly #run: SegmentRun;
   readonly #view: SegmentView;
@@ -34,6 +30,7 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   /** Of the members that count: whom they agree on, and since when. */
   leader: string | undefined;
   agreedAt: Millis = 0;
+  #counted: readonly number[] | undefined;
 
   constructor(world: SegmentWorld, run: SegmentRun) {
     this.#world = world;
@@ -45,6 +42,11 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
 
   process(node: number, does: "start" | "end"): void {
     this.#view.process(node, does);
+    this.#counted = undefined;
+  }
+
+  turn(): void {
+    this.#counted = undefined;
   }
 
   event(node: number, event: SegmentEvent): void {
@@ -73,12 +75,16 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
 
   #compare(now: Millis): void {
     const before = this.leader;
-    const counted = mutuallyReaching(this.#world, this.#run);
-    this.leader = this.#agreed(counted);
+    this.leader = this.#agreed(this.#whoCounts());
     if (this.leader === before) return;
     this.agreedAt = now;
     if (now <= this.#latest || before === undefined || !this.#isAnybodyEligible()) return;
     throw new Violation("E3", now, `${before} led, and is given up for ${this.leader ?? "nobody"}\n${this.#states()}`);
+  }
+
+  /** Who must agree; after the world has settled it changes only with the nodes that run. */
+  #whoCounts(): readonly number[] {
+    return (this.#counted ??= mutuallyReaching(this.#world, this.#run));
   }
 
   /** Whom all of these follow, if it leads. */
@@ -95,7 +101,7 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   }
 
   #isAnybodyEligible(): boolean {
-    return mutuallyReaching(this.#world, this.#run).some((node) => this.#view.get(node).eligible);
+    return this.#whoCounts().some((node) => this.#view.get(node).eligible);
   }
 
   #disagree(now: Millis): never {
@@ -103,7 +109,7 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   }
 
   #states(): string {
-    const counted = mutuallyReaching(this.#world, this.#run);
+    const counted = this.#whoCounts();
     return [...this.#view.members]
       .map(([node, { state, tenure, priority, eligible }]) => {
         const follows = tenure === undefined ? "" : ` ${tenure.leader} ${tenure.epoch}`;
@@ -116,7 +122,7 @@ class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   #checkChannels(now: Millis): void {
     const channel = (node: number) => (this.#world.memoryOf(node) as SegmentMemory | undefined)?.channel.number ?? 1;
     const leader = Number(this.leader?.slice(1));
-    for (const node of mutuallyReaching(this.#world, this.#run)) {
+    for (const node of this.#whoCounts()) {
       if (channel(node) === channel(leader)) continue;
       throw new Violation("E10", now, `n${node} is on channel ${channel(node)}, n${leader} on ${channel(leader)}`);
     }

@@ -4,7 +4,7 @@ import type { SegmentEffect, SegmentEvent, SegmentMemory } from "../../../core/p
 import { segmentTimings } from "../../../core/protocol/segment-timings.ts";
 import { addressOf, firstPort } from "../../../sdk/testkit/sim/world/lan.ts";
 import type { SimMachine } from "../../../sdk/testkit/sim/world/machine-in-world.ts";
-import { agreementChecker } from "./segment-agreement.ts";
+import { Agreement } from "./segment-agreement.ts";
 import { registrationChecker } from "./segment-registered.ts";
 import { tenureChecker } from "./segment-tenures.ts";
 import { channelOf } from "./segment-world.ts";
@@ -24,7 +24,7 @@ export function segmentProtocol(create: CreateMember = (options) => new SegmentM
         ...(memory === undefined ? {} : { memory: memory as SegmentMemory }),
       }) as SimMachine<SegmentEvent, SegmentEffect>;
     },
-    checkers: (world, run) => [tenureChecker(world), agreementChecker(world, run), registrationChecker(world, run)],
+    checkers: (world, run) => [tenureChecker(world), new Agreement(world, run), registrationChecker(world, run)],
   };
 }
 

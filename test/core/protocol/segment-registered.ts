@@ -5,8 +5,8 @@ import { mutuallyReaching } from "./segment-view.ts";
 import type { SegmentRun, SegmentWorld } from "./segment-world.ts";
 
 /**
- * What control has of a segment, from reports alone: of those who are well the one of the newest epoch. In the end it is
- * complete (R1), without ghosts (R2), and of the leader that leads (R3).
+ * What control has of a segment, from reports alone: of those who are well, the one of the newest epoch. In the end it
+ * is complete (R1), without ghosts (R2), and of the leader that leads (R3).
  */
 export function registrationChecker(world: SegmentWorld, run: SegmentRun): Checker<SegmentEvent, SegmentEffect> {
   /** The last one of each leader. */

@@ -82,7 +82,7 @@ function sick(random: SimRandom, core: readonly number[] | undefined, count: num
     });
 }
 
-/** Who was away while a segment moved finds it by whom control tells it of; so there is no move where nobody is told. */
+/** Who was away while a segment moved finds it through those control tells it of; so it moves only where it tells. */
 function drawWorkload(
   random: SimRandom,
   nodeCount: number,

@@ -5,8 +5,8 @@ import { SegmentView } from "./segment-view.ts";
 import type { SegmentWorld } from "./segment-world.ts";
 
 /**
- * At every moment: a tenure is begun once (E7), no member goes back to an older epoch, not even after a restart, nothing
- * is said of an epoch that is not stored, and who may not lead does not (E9).
+ * At every moment: a tenure is begun once (E7), no member goes back to an older epoch, not even after a restart,
+ * nothing is said of an epoch that is not stored, and who may not lead does not (E9).
  */
 export function tenureChecker(world: SegmentWorld): Checker<SegmentEvent, SegmentEffect> {
   const view = new SegmentView(world);

@@ -2,7 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { ControlStream } from "../../../core/agent/control-stream.ts";
 import { readOrder } from "../../../core/agent/order.ts";
 import { readReport } from "../../../core/control/node-report.ts";
-import type { FromControl, FromNode, SiteState } from "../../../core/protocol/messages.ts";
+import { readGrant, readSegmentRequest } from "../../../core/runtime/segment-grant.ts";
+import { segmentTimings } from "../../../core/protocol/segment-timings.ts";
+import type {
+  FromControl,
+  FromNode,
+  SegmentGrant,
+  SegmentRequest,
+  SiteState,
+} from "../../../core/protocol/messages.ts";
 import { fetchPieces } from "../../../plugins/http/fetch.ts";
 import { servePieces } from "../../../plugins/http/serve.ts";
 import type { Http, HttpAnswer, HttpRequest } from "../../../sdk/index.ts";
@@ -18,6 +26,9 @@ import { mutateBytes, mutateList, mutateOften, mutateText, mutateValue, pick } f
 const tree = "5".repeat(64);
 const release = { serial: 3, version: 2, tree };
 const state: SiteState = { site: "www", live: release, backup: release, prepared: release, damage: "x", lastSerial: 4 };
+const at = { address: "192.0.2.1", port: 7402 };
+const channel = { number: 2, group: "239.192.0.1", port: 7402 };
+const member = { id: "n2", name: "web-2", at, priority: 1, eligible: true, byUnicast: false, lostPermille: 3 };
 const reports: readonly FromNode[] = [
   {
     ...{ type: "hello", bootId: "ab", name: "web-1", labels: { tier: "edge" }, location: "eu", platform: "linux" },
@@ -29,6 +40,14 @@ const reports: readonly FromNode[] = [
   { type: "prepared", job: "j", state },
   { type: "switched", job: "j", state: { site: "www", lastSerial: 4 } },
   { type: "failed", job: "j", code: "DIST_ERR_ASSIGNMENT_HASH", reason: "x", state },
+  {
+    ...{ type: "segment", segment: "hall-1", reach: "multicast", counters: { replay: 1 } },
+    report: {
+      ...{ epoch: 3, revision: 1, leader: "n1", leadingMs: 5, channel, members: [member] },
+      gone: [{ id: "n3", why: "silent" }],
+    },
+  },
+  { type: "unregistered", segment: "hall-1", leader: "n1", tries: 3 },
 ];
 const notice = { id: tree, site: "www", serial: 4, sizeBytes: 700, sealed: "RFNUQQ==", transports: ["http"] };
 const orders: readonly FromControl[] = [
@@ -37,6 +56,9 @@ const orders: readonly FromControl[] = [
   { type: "prepare", job: "j", sections: [notice, notice] },
   { type: "switch", job: "j", assignment: notice },
   { type: "forget", job: "j", site: "www", serial: 4 },
+  { type: "segment" },
+  { type: "segment-report" },
+  { type: "segment-move", channel },
   { type: "ping" },
 ];
 
@@ -81,6 +103,51 @@ const report = defineTarget({
         ...("state" in read && read.state !== undefined ? [read.state] : []),
       ];
       if (states.some(({ lastSerial }) => !Number.isSafeInteger(lastSerial))) throw new Error("a serial is no number");
+    },
+  }),
+});
+
+const key = Buffer.alloc(32, 7).toString("base64");
+const requests: readonly SegmentRequest[] = [
+  { at, key },
+  { at: { address: "2001:db8::1", port: 1 }, key },
+];
+const grants: readonly SegmentGrant[] = [
+  {
+    ...{ segment: "hall-1", channel, ttl: 1, reach: "auto", timings: segmentTimings.usual, sealWith: 2 },
+    keys: [1, 2].map((epoch) => ({ epoch, key })),
+    ...{ record: "AAAA", priority: "default", rank: 3, eligible: true, peers: [{ id: "n2", ...at }] },
+  },
+];
+
+/** What a node asks to take part in its segment. */
+const segmentRequest = defineTarget({
+  name: "segment-request",
+  isRefusal: failsWith("DIST_ERR_LINK_BODY"),
+  open: () => ({
+    make: (random) => cut(mutateMessage(requests, random), random),
+    async feed(chunks) {
+      const read = await readSegmentRequest(arriving(chunks));
+      if (Buffer.from(read.key, "base64").length !== 32) throw new Error("the key is none");
+    },
+  }),
+});
+
+/** What it is answered. */
+const segmentGrant = defineTarget({
+  name: "segment-grant",
+  isRefusal: failsWith("DIST_ERR_TRANSFER_BROKEN"),
+  open: () => ({
+    make: (random) => mutateMessage(grants, random),
+    feed(bytes) {
+      const { keys, sealWith, timings } = readGrant(bytes);
+      if (!keys.some(({ epoch }) => epoch === sealWith)) throw new Error("nothing seals");
+      if (
+        Object.values(timings)
+          .flat()
+          .some((wait) => typeof wait === "number" && !(wait > 0))
+      )
+        throw new Error("a wait takes no time");
     },
   }),
 });
@@ -238,4 +305,12 @@ function isPiece(index: number, bytes: Uint8Array): boolean {
   return Buffer.from(bytes).equals(data.subarray(index * pieceBytes, (index + 1) * pieceBytes));
 }
 
-export const linkTargets: readonly Target[] = [report, order, controlStream, piecesRequest, piecesAnswer];
+export const linkTargets: readonly Target[] = [
+  report,
+  order,
+  segmentRequest,
+  segmentGrant,
+  controlStream,
+  piecesRequest,
+  piecesAnswer,
+];

@@ -20,7 +20,7 @@ const statements = [
   `alter table node add column member_json text`,
   `alter table join_token add column segment text`,
   `alter table join_token add column labels_json text`,
-  `create table segment (name text primary key, config_json text, channel_json text)`,
+  `create table segment (name text primary key, config_json text, channel_json text, key_after bigint)`,
   `create table segment_key (
      segment text not null, epoch bigint not null, key text not null, installed_at bigint not null, used_at bigint,
      primary key (segment, epoch))`,

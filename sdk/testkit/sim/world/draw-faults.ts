@@ -56,7 +56,7 @@ const kinds: Readonly<Record<Fault["kind"], Draw>> = {
 /** All kinds of faults. */
 export const faultKinds = Object.keys(kinds) as readonly Fault["kind"][];
 
-/** Faults in the order in which they begin. Each is of a stream of its own; all kinds are as likely, if none are named. */
+/** Faults in the order in which they begin, each of a stream of its own; of all kinds alike, if none are named. */
 export function drawFaults(random: SimRandom, span: FaultSpan, among = faultKinds): readonly Fault[] {
   const faults = Array.from({ length: span.count }, (_, index): Fault => {
     const own = random.fork(index);

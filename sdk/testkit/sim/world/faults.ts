@@ -1,6 +1,9 @@
 import type { Millis } from "../../../machine.ts";
 
-/** From when, and for how long: at most until the world settles; without `forMs` for ever if it blocks a way or befalls a node outside of the core that is healed. */
+/**
+ * From when, and for how long: at most until the world settles. Without `forMs` it stays even then, if it blocks a way
+ * or befalls a node outside of the core that is healed. Moments are the world's, nodes are indexes.
+ */
 interface Episode {
   readonly at: Millis;
   readonly forMs?: Millis;

@@ -35,8 +35,10 @@ it("is only read if control signed it, as a record, for this segment", () => {
   expect(() => readRecord(recordOf(1, {}, other), publicKey, segment)).toThrow(refused);
   expect(() => readRecord(recordOf(1, { segment: "hall-2" }), publicKey, segment)).toThrow(refused);
   const body = signRecord(record, signer).subarray(0, -64);
-  const elsewhere = Buffer.concat([body, signer(Buffer.concat([Buffer.from("distributary assignment 1\0"), body]))]);
-  expect(() => readRecord(elsewhere, publicKey, segment)).toThrow(refused);
+  for (const context of ["", "distributary assignment 1\0", "distributary segment message 1\0"]) {
+    const elsewhere = Buffer.concat([body, signer(Buffer.concat([Buffer.from(context), body]))]);
+    expect(() => readRecord(elsewhere, publicKey, segment), context).toThrow(refused);
+  }
 });
 
 it.each<[string, unknown]>([

@@ -213,7 +213,7 @@ describe("somebody with this member's own identity", () => {
     one.channel.open(forge(1, encodeMessage(leave), { header, signingKey: ed25519(2) }));
     one.channel.open(forge(1, encodeMessage(here), { header: { ...header, signed: false } }));
     one.channel.open(new TrialMember(1, { bootSequence: 4 }, new SimRandom(77)).channel.seal(leave));
-    one.channel.rekey();
+    one.channel.rekey(6);
     expect(one.alarms).toEqual([]);
     expect(one.dropped).toEqual({ own: 2, signature: 1 });
   });

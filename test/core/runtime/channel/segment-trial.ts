@@ -12,7 +12,7 @@ import { sealBody } from "../../../../core/runtime/channel/seal.ts";
 import { SecureChannel } from "../../../../core/runtime/channel/secure-channel.ts";
 import type { ChannelOptions } from "../../../../core/runtime/channel/secure-channel.ts";
 import { SenderBoot } from "../../../../core/runtime/channel/sender.ts";
-import type { Alive, SegmentMessage } from "../../../../core/protocol/segment-messages.ts";
+import type { Alive, Claim, Here, Register, SegmentMessage } from "../../../../core/protocol/segment-messages.ts";
 import { SimClock } from "../../../../sdk/testkit/sim/clock.ts";
 import { SimRandom } from "../../../../sdk/testkit/sim/random.ts";
 
@@ -123,10 +123,16 @@ export function alive(priority = 50, sequence = 1): Alive {
   return { type: "alive", at, priority, epoch: 3, sequence, revision: 2, channel };
 }
 
+export const claim: Claim = { type: "claim", at, priority: 50, leading: false, epoch: 3 };
+export const register: Register = {
+  ...{ type: "register", at, name: "web-1", priority: 50, eligible: true, epoch: 3, byUnicast: false },
+};
+export const here: Here = { ...{ type: "here", at, epoch: 3, sequence: 1, lostPermille: 0, byUnicast: false } };
+
 /** One message of each type, the signed ones first. */
 export const sampleMessages: readonly SegmentMessage[] = [
   alive(),
-  { type: "claim", at, priority: 50, leading: false, epoch: 3 },
+  claim,
   { type: "claim", at: { address: "fe80::1", port: 1 }, priority: 0, leading: true, epoch: 4, hears: "n2" },
   { type: "resign", epoch: 3 },
   { type: "resign", epoch: 3, successor: { id: idOf(2), at, priority: 2 ** 31 - 1, epoch: 3 } },
