@@ -114,6 +114,9 @@ export const groupSchema = {
   },
 } as const satisfies ObjectSchema;
 
+const wait = <const Text extends string>(description: Text) =>
+  ({ type: "string", format: "duration", description }) as const;
+
 export const segmentSchema = {
   type: "object",
   description: "Nodes that share a LAN: they elect a leader, which speaks for them.",
@@ -136,6 +139,28 @@ export const segmentSchema = {
       enum: ["usual", "fast"],
       default: "usual",
       description: "How long is waited for what: a lost leader is replaced within 41 s, or 3 s on a quiet LAN.",
+    },
+    waits: {
+      type: "object",
+      properties: {
+        period: wait("Between two words of the leader, and of each member."),
+        missed: { type: "integer", minimum: 2, maximum: 20, description: "Periods without a leader until it is lost." },
+        liveness: {
+          type: "string",
+          enum: ["fixed", "adaptive"],
+          description: "Whether more may be missed where loss was measured.",
+        },
+        answer: wait("What an answer to a question may take."),
+        claim: wait("Before the strongest claim."),
+        claimMost: wait("Before the weakest claim."),
+        vote: wait("From a claim to leading, at least."),
+        voteMost: wait("The same at most."),
+        register: wait("Before a member registers, at most."),
+        report: wait("From the last registration to the report, at least."),
+        reportMost: wait("The same at most."),
+        distrust: wait("How long a leader that does not hear is disregarded."),
+      },
+      description: "Single waits that differ from those of `timings`; an hour at most.",
     },
     reach: {
       type: "string",

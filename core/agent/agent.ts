@@ -71,7 +71,7 @@ export class Agent {
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
   }
 
-  /** Recovers every site that is here, then keeps to control's stream until the signal; orders of `segment` go there. */
+  /** Recovers every site that is here, then keeps to control's stream until the signal. `segment` takes its orders. */
   async run(signal: AbortSignal, segment?: SegmentMembership): Promise<void> {
     for (const site of this.#sites.known()) this.#recover(site, signal);
     this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);

@@ -73,7 +73,7 @@ export class SegmentMembership {
     await this.#sockets?.[Symbol.asyncDispose]();
   }
 
-  /** The stream to control stands again: the grant may have changed meanwhile, and control may have missed a report. */
+  /** The stream to control stands again: meanwhile the grant may have changed, and a report been missed. */
   connected(): void {
     this.#soon(() => this.#fetch());
     this.#part?.segment.tell({ type: "ask" });

@@ -45,7 +45,7 @@ export class SegmentSockets implements AsyncDisposable {
     this.#own.send(bytes, address, port);
   }
 
-  /** Listens on exactly these channels from now on. One that cannot be joined is said, and found out by asking others. */
+  /** Listens on exactly these channels from now on. One that cannot be joined is said; others are asked anyway. */
   listen(channels: readonly Channel[]): void {
     const wanted = new Map(channels.map((channel) => [`${channel.group}:${channel.port}`, channel]));
     for (const [key, socket] of this.#groups) {

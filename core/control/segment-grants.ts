@@ -2,13 +2,13 @@ import { failure } from "distributary/sdk";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { SegmentGrant, SegmentRequest } from "../protocol/messages.ts";
 import { mostMembers } from "../protocol/segment-messages.ts";
-import { segmentTimings } from "../protocol/segment-timings.ts";
 import { signRecord } from "../runtime/channel/member-record.ts";
 import type { Authority } from "./authority.ts";
 import type { SegmentKeys } from "./segment-keys.ts";
 import type { SegmentRoster } from "./segment-roster.ts";
 import { highestPriority } from "./segment-settings.ts";
 import type { SegmentSettings } from "./segment-settings.ts";
+import { timingsOf } from "./segment-waits.ts";
 
 /** Makes grants: what a node needs to take part in its segment, with a record by which the others know it. */
 export class SegmentGrants {
@@ -43,7 +43,8 @@ export class SegmentGrants {
     // It may have been put elsewhere, or revoked, meanwhile: then these keys are not for it.
     if (node?.segment !== segment) throw failure("DIST_ERR_NODE_UNKNOWN", { node: id });
     const { name } = node;
-    const { ttl, reach, timings, priority } = this.#settings.of(segment);
+    const config = this.#settings.of(segment);
+    const { ttl, reach, priority } = config;
     const { rank, eligible } = this.#settings.standingOf(segment, name);
     const provider = this.#kernel().registries.priorities.get(priority);
     const maxPriority = highestPriority(provider, { id, name, address: request.at.address, rank });
@@ -51,7 +52,7 @@ export class SegmentGrants {
     const attested = { segment, id, name, key, maxPriority, eligible, issuedAt: now };
     const record = signRecord(attested, (bytes) => this.#authority.sign(bytes));
     return {
-      ...{ segment, channel: this.#settings.channelOf(segment), ttl, reach, timings: segmentTimings[timings] },
+      ...{ segment, channel: this.#settings.channelOf(segment), ttl, reach, timings: timingsOf(config) },
       ...{ keys, sealWith, record: Buffer.from(record).toString("base64"), priority, rank, eligible },
       peers: this.#peersOf(segment, id),
     };

@@ -48,7 +48,7 @@ export class Candidacy {
    * Waits to claim: the less, the stronger the claim (EL-1). Strongest is that of who led last; then each waits by how
    * many it knows to be better, and who knows nobody by chance.
    */
-  await(wasLeader: boolean, isOut: (id: string) => boolean, now: Millis): void {
+  wait(wasLeader: boolean, isOut: (id: string) => boolean, now: Millis): void {
     this.rest();
     const { timings, roster, draws, eligible } = this.#self;
     if (!eligible) return;

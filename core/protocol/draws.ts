@@ -1,6 +1,6 @@
 /**
- * Chance for machines: each number is a mix of the seed and of how many came before, so a machine stays a function of its
- * seed and its events. Not for secrets.
+ * Chance for machines: each number is a mix of the seed and of how many came before, so a machine stays a function of
+ * its seed and its events. Not for secrets.
  */
 export class Draws {
   readonly #seed: number;

@@ -12,8 +12,8 @@ interface Arrow {
 const leaderless = ["leader unknown", "voting open", "conceding"] as const;
 
 /**
- * Every arrow of the election: the table of its source (Fig. 5), and what makes it converge where datagrams get lost. The
- * election changes its state by these only, and the figure in docs/segments.md is drawn from them.
+ * Every arrow of the election: the table of its source (Fig. 5), and what makes it converge where datagrams get lost.
+ * The election changes its state by these only, and the figure in docs/segments.md is drawn from them.
  */
 export const electionArrows = {
   lost: { from: ["leader known"], to: "leader unknown", on: "no LA for 3 periods, and nobody asked heard one later" },

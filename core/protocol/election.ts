@@ -167,7 +167,7 @@ export class Election {
     this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
   }
 
-  /** Somebody knows this epoch: who knows a newer one would not hear this leader, so it begins one that is newer still. */
+  /** Somebody knows this epoch. Who knows a newer one would not hear this leader: it begins one that is newer still. */
   outdo(epoch: number, now: Millis): void {
     if (this.#state === "leader is me" && epoch > this.#epoch) this.#renew(epoch, now);
   }
@@ -243,7 +243,7 @@ export class Election {
 
   #awaitClaim(now: Millis): void {
     const isOut = (id: string) => id === this.#lastLeader || this.#distrust.has(id, now);
-    this.#candidacy.await(this.#lastLeader === this.#self.id, isOut, now);
+    this.#candidacy.wait(this.#lastLeader === this.#self.id, isOut, now);
   }
 
   #concede(rival: { id: string; priority: number; at: Alive["at"] }, now: Millis): void {

@@ -11,15 +11,15 @@ const fewestMisses = 2;
 const guessedMisses = 5;
 
 /**
- * For n = 2 … 20 the largest share P (in 2⁻²⁰) with n·Pⁿ < 1/3600: with so much loss, n misses in a row happen less than
- * once in 3,600 periods (IC-7).
+ * For n = 2 … 20 the largest share P (in 2⁻²⁰) with n·Pⁿ < 1/3600: with so much loss, n misses in a row happen less
+ * than once in 3,600 periods (IC-7).
  */
 const largestShares = [
   12_357, 47_437, 95_721, 147_756, 198_696, 246_506, 290_519, 330_695, 367_256, 400_523, 430_833, 458_511, 483_851,
   507_115, 528_534, 548_310, 566_617, 583_610, 599_422,
 ];
 
-/** The share of datagrams that get lost on the way from one sender, told from the gaps in its sequence numbers (IC-7). */
+/** How much gets lost on the way from one sender, told from the gaps in its sequence numbers (IC-7). */
 export class LossEstimate {
   #share = 0;
   #last: number | undefined;

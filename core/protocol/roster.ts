@@ -8,7 +8,7 @@ import { mostMembers } from "./segment-messages.ts";
 /** Members that were silent are remembered by their addresses, so many of them. */
 const mostFormer = 256;
 
-/** The other members this one knows of: from control, and from the reports of leaders; a leader's is what it registered. */
+/** The other members this one knows of: from control and from reports; a leader's are those it registered. */
 export class Roster {
   readonly #self: string;
   readonly #members = new Map<string, Listed>();

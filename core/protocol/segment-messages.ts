@@ -1,7 +1,7 @@
 import type { Millis } from "distributary/sdk";
 
 /*
- * What the members of a segment say to each other in datagrams, all of which may be lost, doubled, late and out of turn.
+ * What the members of a segment say to each other in datagrams, which may be lost, doubled, late and out of turn.
  * Who says it stands in the sealed envelope around it, not in the message; an address is only where to answer.
  *
  *   to everybody       alive, claim, resign, report, leave, probe (at the start)
@@ -77,7 +77,7 @@ export interface Answer {
   readonly nonce: number;
   /** How the probe came: so that who asked learns whether its multicast arrives. */
   readonly heardBy: Way;
-  /** Whom it follows, how long ago it heard that leader, and whether that one knows it; absent if it follows nobody. */
+  /** Whom it follows, how long ago it heard it, and whether that leader knows it; absent if it follows nobody. */
   readonly follows?: Tenure & {
     readonly at: Endpoint;
     readonly priority: number;
