@@ -39,8 +39,8 @@ const retryMs = 5_000;
 const answerMs = 30_000;
 
 /**
- * Keeps this node in the segment that control grants it: fetches the grant at every connection and when told, and goes on
- * with the last one while control is away.
+ * Keeps this node in the segment that control grants it: fetches the grant at every connection and when told, and goes
+ * on with the last one while control is away.
  */
 export class SegmentMembership {
   readonly #io: Io;

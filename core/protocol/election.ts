@@ -16,8 +16,8 @@ const longestJump = 2 ** 20;
 
 /**
  * Elects the leader of a segment (EL-1 … EL-4) by the arrows of `election-arrows.ts`. The state table of its source is
- * mended by four rules: a lone claim is answered, not obeyed; a known leader is kept while it is heard; others are asked
- * before a leader counts as lost; and a leader that does not hear is none.
+ * mended by four rules: a lone claim is answered, not obeyed; a known leader is kept while it is heard; others are
+ * asked before a leader counts as lost; and a leader that does not hear is none.
  */
 export class Election {
   readonly #self: SegmentSelf;
@@ -103,12 +103,12 @@ export class Election {
   #hear(from: string, message: Alive | Claim, way: Way, now: Millis): void {
     const { leader } = this.#watch;
     if (leader?.id !== from) {
-      if (message.epoch > this.#epoch) this.#watch.doubt(now);
+      if (message.epoch > this.#epoch) this.#watch.doubt({ id: from, ...message }, now);
     } else if (message.epoch > leader.epoch) this.#follow("renewed", { id: from, ...message }, way, now, now);
     else if (message.epoch === leader.epoch) this.#watch.heard(message, way, now);
   }
 
-  /** Another one leads. Only the better stays, and only if the worse knows that it is heard: a deaf one wins nothing. */
+  /** Another one leads. The better one stays, but only if it is known to hear the other: a deaf one wins nothing. */
   #meet(from: string, message: Alive | Claim, now: Millis): void {
     const { at, priority, epoch } = message;
     const rival = { id: from, at, priority, epoch };
@@ -167,7 +167,7 @@ export class Election {
     this.#follow(leader === undefined ? "told" : "corrected", { id, epoch, at, priority }, undefined, heardAt, now);
   }
 
-  /** Somebody knows this epoch. Who knows a newer one would not hear this leader: it begins one that is newer still. */
+  /** Somebody knows this epoch: if it is newer it would not hear this leader, which begins one that is newer still. */
   outdo(epoch: number, now: Millis): void {
     if (this.#state === "leader is me" && epoch > this.#epoch) this.#renew(epoch, now);
   }

@@ -1,4 +1,5 @@
 import type { Millis } from "distributary/sdk";
+import { isBetter } from "./candidate.ts";
 import { LossEstimate } from "./liveness.ts";
 import type { SegmentSelf } from "./segment-self.ts";
 import type { Alive, Claim, Endpoint, Way } from "./segment-messages.ts";
@@ -28,6 +29,7 @@ export class LeaderWatch {
   /** The same, to this member alone. */
   #directAt: Millis = 0;
   #multicastAt: Millis = 0;
+  #otherAskedAt: Millis = -Infinity;
   #multicastCount = 0;
 
   constructor(self: SegmentSelf) {
@@ -96,9 +98,16 @@ export class LeaderWatch {
     this.#lookAtReach();
   }
 
-  /** Another leader was heard: if the own one was not for a while, it is time to ask. */
-  doubt(now: Millis): void {
-    if (now - this.#heardAt > 1.5 * this.#self.timings.periodMs) this.suspicion.hurry(now);
+  /**
+   * Another leader of a newer epoch was heard. If the own one was not for a while, it is time to ask. A better one is
+   * asked itself, at most once a period: one that answers is not deaf, and is followed.
+   */
+  doubt(other: KnownLeader, now: Millis): void {
+    const { periodMs } = this.#self.timings;
+    if (now - this.#heardAt > 1.5 * periodMs) this.suspicion.hurry(now);
+    if (this.#leader === undefined || !isBetter(other, this.#leader) || now - this.#otherAskedAt < periodMs) return;
+    this.#otherAskedAt = now;
+    this.suspicion.ask(other.at, now);
   }
 
   /** The process was stopped: what it did not hear meanwhile says nothing. */

@@ -31,6 +31,8 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   leader: string | undefined;
   agreedAt: Millis = 0;
   #counted: readonly number[] | undefined;
+  /** On which each member is, by its number. */
+  readonly #channels = new Map<number, number>();
 
   constructor(world: SegmentWorld, run: SegmentRun) {
     this.#world = world;
@@ -54,6 +56,7 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   }
 
   effect(node: number, effect: SegmentEffect, now: Millis): void {
+    if (effect.type === "listen") this.#channels.set(node, effect.channels[0]?.number ?? 0);
     if (effect.type !== "tell" || effect.fact.what !== "state") return;
     this.#view.effect(node, effect);
     if (now >= this.#run.bounds.settleAt) this.#compare(now);
@@ -113,18 +116,20 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
     return [...this.#view.members]
       .map(([node, { state, tenure, priority, eligible }]) => {
         const follows = tenure === undefined ? "" : ` ${tenure.leader} ${tenure.epoch}`;
-        const counts = counted.includes(node) ? "" : ", does not count";
-        return `n${node}: ${state ?? "down"}${follows} (priority ${priority}${eligible ? "" : ", ineligible"}${counts})`;
+        const remarks = [`priority ${priority}`, eligible ? [] : "ineligible", counted.includes(node) ? [] : "sick"];
+        return `n${node}: ${state ?? "down"}${follows} (${remarks.flat().join(", ")})`;
       })
       .join("\n");
   }
 
   #checkChannels(now: Millis): void {
-    const channel = (node: number) => (this.#world.memoryOf(node) as SegmentMemory | undefined)?.channel.number ?? 1;
     const leader = Number(this.leader?.slice(1));
+    const right = this.#channels.get(leader);
     for (const node of this.#whoCounts()) {
-      if (channel(node) === channel(leader)) continue;
-      throw new Violation("E10", now, `n${node} is on channel ${channel(node)}, n${leader} on ${channel(leader)}`);
+      const own = this.#channels.get(node);
+      const stored = (this.#world.memoryOf(node) as SegmentMemory | undefined)?.channel.number ?? own;
+      if (own !== right || stored !== right)
+        throw new Violation("E10", now, `n${node} is on channel ${own}, stored ${stored}; n${leader} is on ${right}`);
     }
   }
 }

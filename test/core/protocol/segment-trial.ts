@@ -7,111 +7,125 @@ import type { Fault } from "../../../sdk/testkit/sim/world/faults.ts";
 import { World } from "../../../sdk/testkit/sim/world/world.ts";
 import { Agreement } from "./segment-agreement.ts";
 import { segmentProtocol } from "./segment-protocol.ts";
+import type { CreateMember } from "./segment-protocol.ts";
 import { SegmentView } from "./segment-view.ts";
 import type { MemberSettings, SegmentRun, SegmentWorld } from "./segment-world.ts";
 
-/** A segment at rest, to which something happens. */
+/** A segment at rest, to which something may happen. */
 export interface Trial {
   readonly seed: number;
   readonly count: number;
   readonly timings: TimingsName;
   readonly lossPermille: number;
+  readonly create?: CreateMember | undefined;
+}
+
+/** What befalls it from now on, whom it spares in the end, and how long it goes on. */
+export interface Misfortune {
+  readonly faults: readonly Fault[];
+  readonly core?: readonly number[];
+  readonly forMs: Millis;
 }
 
 /** What came of it. */
-export interface Outcome {
+export interface Recovery {
   /** Who led before. */
   readonly before: number;
   /** Who leads now; undefined if not all agree on one in time. */
   readonly leader: number | undefined;
-  /** From the last fault to the first moment at which all agree. */
+  /** From the end of the misfortune to the first moment at which all agree. */
   readonly tookMs: Millis;
   /** How often in that time somebody claimed or resigned. */
   readonly claimCount: number;
-  /** What control was told last before the faults ended. */
+  /** How often before that a member of the core began or ceased to follow, or to lead. */
+  readonly changes: number;
+  /** What control was told last before the misfortune ended. */
   readonly lastReport: SegmentReport | undefined;
   readonly members: readonly MemberSettings[];
 }
 
-const protocol = segmentProtocol();
+/** In periods: until then a segment has come to rest. */
+const restPeriods = 40;
 
-/** Lets a segment come to rest, then does what `befall` says with its leader, and waits until all agree again. */
-export function tryOut(
-  trial: Trial,
-  befall: (leader: number) => {
-    readonly faults: readonly Fault[];
-    readonly core?: readonly number[];
-    readonly forMs: Millis;
-  },
-  limitMs: Millis,
-): Outcome {
+/** Lets a segment come to rest, has its leader or others suffer, and waits until all agree again. */
+export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, limitMs: Millis): Recovery {
   const { periodMs } = segmentTimings[trial.timings];
-  const restMs = 40 * periodMs;
   const members = membersOf(trial);
-  const before = leaderAt(restMs, runOf(trial, members, [], restMs + 1, restMs + 1));
+  const begin = restPeriods * periodMs + 1;
+  const before = leaderOf(trial, members);
   // The same up to here, since draws do not depend on faults.
   const { faults, core, forMs } = befall(before);
-  const settleAt = restMs + 1 + forMs;
-  const later = faults.map((fault) => ({ ...fault, at: restMs + 1 + fault.at }));
-  const run = runOf(trial, members, later, settleAt, settleAt + limitMs, core);
-  const { world, agreement, seen } = watched(run);
+  const settleAt = begin + forMs;
+  const run = runOf(
+    trial,
+    members,
+    faults.map((fault) => ({ ...fault, at: begin + fault.at })),
+    { settleAt, endAt: settleAt + limitMs, ...(core === undefined ? {} : { core }) },
+  );
+  const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
+  const agreement = new Agreement(world, run);
+  world.watch(agreement);
+  let [claimCount, changes] = [0, 0];
+  let lastReport: SegmentReport | undefined;
+  world.watch({
+    effect(node, effect: SegmentEffect, now) {
+      if (effect.type === "report" && now < settleAt) lastReport = effect.report;
+      const isStateOfCore = effect.type === "tell" && effect.fact.what === "state" && core?.includes(node) === true;
+      if (isStateOfCore && now > begin && now < settleAt) changes += 1;
+      if (now < settleAt || effect.type !== "multicast") return;
+      if (effect.message.type === "claim" || effect.message.type === "resign") claimCount += 1;
+    },
+  });
   world.runUntil(settleAt);
   agreement.look(settleAt);
-  const { lastReport } = seen;
-  seen.claimCount = 0;
   const step = Math.ceil(periodMs / 100);
   for (let now = settleAt; now <= settleAt + limitMs && agreement.leader === undefined; now += step)
     world.runUntil(now);
   const leader = agreement.leader === undefined ? undefined : Number(agreement.leader.slice(1));
-  const tookMs = agreement.agreedAt - settleAt;
-  return { before, leader, tookMs, claimCount: seen.claimCount, lastReport, members };
+  return { before, leader, tookMs: agreement.agreedAt - settleAt, claimCount, changes, lastReport, members };
 }
 
-/** Who leads at a moment of a run. */
-function leaderAt(moment: Millis, run: SegmentRun): number {
-  const world: SegmentWorld = new World(run, protocol.start);
-  const view = new SegmentView(world);
-  world.watch(view);
-  world.runUntil(moment);
-  const leaders = [...view.members].filter(([, { state }]) => state === "leader is me");
-  const [[leader] = []] = leaders;
-  if (leader === undefined || leaders.length > 1) throw new Error(`seed ${run.seed}: ${leaders.length} lead at rest`);
-  return leader;
+/** All who lead at some time from a segment's rest on, if nothing happens to it for so long. */
+export function leadersOver(trial: Trial, forMs: Millis): readonly number[] {
+  const begin = restPeriods * segmentTimings[trial.timings].periodMs + 1;
+  const members = membersOf(trial);
+  const leaders = new Set([leaderOf(trial, members)]);
+  const run = runOf(trial, members, [], { settleAt: begin, endAt: begin + forMs });
+  const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
+  world.watch({
+    effect(node, effect: SegmentEffect, now) {
+      if (now < begin || effect.type !== "tell" || effect.fact.what !== "state") return;
+      if (effect.fact.state === "leader is me") leaders.add(node);
+    },
+  });
+  world.runUntil(begin + forMs);
+  return [...leaders];
 }
 
-function membersOf({ seed, count, timings }: Trial): MemberSettings[] {
+/** The members of a trial. */
+export function membersOf({ seed, count, timings }: Trial): readonly MemberSettings[] {
   const random = new SimRandom(seed, 0x7a1);
   return Array.from({ length: count }, () => ({ priority: random.below(5), eligible: true, timings, knows: [] }));
+}
+
+/** Who leads when the segment has come to rest; -1 if it is not exactly one. */
+function leaderOf(trial: Trial, members: readonly MemberSettings[]): number {
+  const restMs = restPeriods * segmentTimings[trial.timings].periodMs;
+  const run = runOf(trial, members, [], { settleAt: restMs + 1, endAt: restMs + 1 });
+  const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
+  const view = new SegmentView(world);
+  world.watch(view);
+  world.runUntil(restMs);
+  const leaders = [...view.members.keys()].filter((node) => view.get(node).state === "leader is me");
+  return leaders.length === 1 ? (leaders[0] ?? -1) : -1;
 }
 
 function runOf(
   { seed, lossPermille }: Trial,
   nodes: readonly MemberSettings[],
   faults: readonly Fault[],
-  settleAt: Millis,
-  endAt: Millis,
-  core?: readonly number[],
+  bounds: SegmentRun["bounds"],
 ): SegmentRun {
-  return {
-    v: 1,
-    seed,
-    world: { nodes, latencyMs: [0, 2], lossPermille, timerSlackMs: 5, startWithinMs: 50 },
-    faults,
-    workload: [],
-    bounds: { settleAt, endAt, ...(core === undefined ? {} : { core }) },
-  };
-}
-
-function watched(run: SegmentRun) {
-  const world: SegmentWorld = new World(run, protocol.start);
-  const agreement = new Agreement(world, run);
-  const seen = { claimCount: 0, lastReport: undefined as SegmentReport | undefined };
-  world.watch(agreement);
-  world.watch({
-    effect(_node, effect: SegmentEffect) {
-      if (effect.type === "report") seen.lastReport = effect.report;
-      if (effect.type === "multicast" && ["claim", "resign"].includes(effect.message.type)) seen.claimCount += 1;
-    },
-  });
-  return { world, agreement, seen };
+  const world = { nodes, latencyMs: [0, 2], lossPermille, timerSlackMs: 5, startWithinMs: 50 } as const;
+  return { v: 1, seed, world, faults, workload: [], bounds };
 }
