@@ -85,12 +85,42 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     to: "return;",
   },
   "never drops a silent member": { file: "roll", from: 'this.#drop(id, "silent", now);', to: "" },
-  "takes over the members of its last tenure": {
-    file: "roll",
-    from: "    this.#entries.clear();\n    this.#gone = [];\n",
-    to: "    this.#gone = [];\n",
-  },
   "forgets which channel it was on": { file: "channels", from: "    this.#self.remember({ channel });\n", to: "" },
+  "leaves its old channel at once when it moves": {
+    file: "channels",
+    from: "const until = now + 2 * missedPeriods * periodMs + claimMs[1] + voteMs[1];",
+    to: "const until = now;",
+  },
+  "gives its successor its own epoch": {
+    file: "election",
+    from: "next && { ...next, epoch: this.#epoch + 1 }",
+    to: "next && { ...next, epoch: this.#epoch }",
+  },
+  "goes on distrusting whom it yields to": {
+    file: "election",
+    from: "    this.#distrust.lift(from);\n    this.leading.resign",
+    to: "    this.leading.resign",
+  },
+  "takes the higher address for the better": {
+    file: "candidate",
+    from: "one.id < other.id : byAddress < 0;",
+    to: "one.id < other.id : byAddress > 0;",
+  },
+  "takes the lower priority for the better": {
+    file: "candidate",
+    from: "return one.priority > other.priority;",
+    to: "return one.priority < other.priority;",
+  },
+  "takes itself for better than its equals": {
+    file: "candidate",
+    from: "return byAddress === 0 ? one.id < other.id : byAddress < 0;",
+    to: "return true;",
+  },
+  "says lost without asking others": {
+    file: "suspicion",
+    from: "    if (this.#round === rounds) return true;\n",
+    to: "    return true;\n",
+  },
   "tells control nothing when its epoch changes": {
     file: "segment-member",
     from: "if (isLeading && epoch !== this.#epoch) this.#roll.ask(now);",

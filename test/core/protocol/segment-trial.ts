@@ -37,7 +37,7 @@ export interface Recovery {
   readonly tookMs: Millis;
   /** How often in that time somebody claimed or resigned. */
   readonly claimCount: number;
-  /** How often before that a member of the core began or ceased to follow, or to lead. */
+  /** How often before that a member of the core was without this leader. */
   readonly changes: number;
   /** What control was told last before the misfortune ended. */
   readonly lastReport: SegmentReport | undefined;
@@ -70,8 +70,9 @@ export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, lim
   world.watch({
     effect(node, effect: SegmentEffect, now) {
       if (effect.type === "report" && now < settleAt) lastReport = effect.report;
-      const isStateOfCore = effect.type === "tell" && effect.fact.what === "state" && core?.includes(node) === true;
-      if (isStateOfCore && now > begin && now < settleAt) changes += 1;
+      const isMeanwhile = now > begin && now < settleAt && core?.includes(node) === true;
+      if (isMeanwhile && effect.type === "tell" && effect.fact.what === "state")
+        changes += effect.fact.tenure?.leader === `n${before}` ? 0 : 1;
       if (now < settleAt || effect.type !== "multicast") return;
       if (effect.message.type === "claim" || effect.message.type === "resign") claimCount += 1;
     },
