@@ -65,7 +65,10 @@ describe("the examples, run as their comments say", () => {
     const running = shell(`${control} --api 127.0.0.1:0 --link ${link}`);
     await running.says("control runs");
     const nameInComment = new RegExp(`(?<= )${nodes[0]}(?= )`, "g");
-    const agents = nodes.map((node) => shell(`${agent.replaceAll(nameInComment, node)} --control ${link}`));
+    const lineOf = (node: string) => agent.replaceAll(nameInComment, node);
+    // As the comment says: likewise, but in the other segment.
+    const inSegment = (node: string) => lineOf(node).replace("vienna", node.startsWith("us") ? "denver" : "vienna");
+    const agents = nodes.map((node) => shell(`${inSegment(node)} --control ${link}`));
     await Promise.all(agents.map((each) => each.says("connected to control")));
     for (const line of rest) {
       const command = shell(line);

@@ -32,7 +32,7 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   agreedAt: Millis = 0;
   #counted: readonly number[] | undefined;
   /** On which each member is, by its number. */
-  readonly #channels = new Map<number, number>();
+  readonly channels = new Map<number, number>();
 
   constructor(world: SegmentWorld, run: SegmentRun) {
     this.#world = world;
@@ -56,7 +56,7 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
   }
 
   effect(node: number, effect: SegmentEffect, now: Millis): void {
-    if (effect.type === "listen") this.#channels.set(node, effect.channels[0]?.number ?? 0);
+    if (effect.type === "listen") this.channels.set(node, effect.channels[0]?.number ?? 0);
     if (effect.type !== "tell" || effect.fact.what !== "state") return;
     this.#view.effect(node, effect);
     if (now >= this.#run.bounds.settleAt) this.#compare(now);
@@ -124,9 +124,9 @@ export class Agreement implements Checker<SegmentEvent, SegmentEffect> {
 
   #checkChannels(now: Millis): void {
     const leader = Number(this.leader?.slice(1));
-    const right = this.#channels.get(leader);
+    const right = this.channels.get(leader);
     for (const node of this.#whoCounts()) {
-      const own = this.#channels.get(node);
+      const own = this.channels.get(node);
       const stored = (this.#world.memoryOf(node) as SegmentMemory | undefined)?.channel.number ?? own;
       if (own !== right || stored !== right)
         throw new Violation("E10", now, `n${node} is on channel ${own}, stored ${stored}; n${leader} is on ${right}`);

@@ -79,28 +79,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "return this.#election.distrust(now);",
     to: "return;",
   },
-  "does not mind that a report leaves it out": {
-    file: "registration",
-    from: "if (!this.#isRegistered || revision < this.#revision) return;",
-    to: "return;",
-  },
   "never drops a silent member": { file: "roll", from: 'this.#drop(id, "silent", now);', to: "" },
   "forgets which channel it was on": { file: "channels", from: "    this.#self.remember({ channel });\n", to: "" },
-  "leaves its old channel at once when it moves": {
-    file: "channels",
-    from: "const until = now + 2 * missedPeriods * periodMs + claimMs[1] + voteMs[1];",
-    to: "const until = now;",
-  },
-  "gives its successor its own epoch": {
-    file: "election",
-    from: "next && { ...next, epoch: this.#epoch + 1 }",
-    to: "next && { ...next, epoch: this.#epoch }",
-  },
-  "goes on distrusting whom it yields to": {
-    file: "election",
-    from: "    this.#distrust.lift(from);\n    this.leading.resign",
-    to: "    this.leading.resign",
-  },
   "takes the higher address for the better": {
     file: "candidate",
     from: "one.id < other.id : byAddress < 0;",

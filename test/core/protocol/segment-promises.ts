@@ -3,6 +3,7 @@ import type { TimingsName } from "../../../core/protocol/segment-timings.ts";
 import type { Millis } from "../../../sdk/machine.ts";
 import { reelectedMs } from "./segment-agreement.ts";
 import type { CreateMember } from "./segment-protocol.ts";
+import { channelOf } from "./segment-world.ts";
 import { leadersOver, membersOf, tryOut } from "./segment-trial.ts";
 import type { MemberSettings } from "./segment-world.ts";
 
@@ -70,20 +71,36 @@ export function aDeafMemberIsAlone(seeds: number, to: "multicast" | "everything"
   });
 }
 
-/** E4: a leader that hears nothing any more is replaced, and never comes back. */
+/** E4: a leader that hears nothing any more is replaced once, and never comes back, however often it starts again. */
 export function aDeafLeaderIsReplaced(seeds: number, create?: CreateMember): string | undefined {
   return firstOf(["fast"], seeds, (timings, seed) => {
     const count = 5;
-    const trial = { seed, count, timings, lossPermille: 0, create };
-    const after = (forMs: Millis) => (leader: number) => ({
-      faults: [{ kind: "deaf", node: leader, to: "everything", at: 0 } as const],
-      core: numbers(count).filter((node) => node !== leader),
-      forMs,
+    const befall = (leader: number) => {
+      const restarts = [30_000, 40_000, 50_000].map(
+        (at) => ({ kind: "kill", node: leader, at, forMs: 1_000 }) as const,
+      );
+      const deaf = { kind: "deaf", node: leader, to: "everything", at: 0 } as const;
+      return { faults: [deaf, ...restarts], core: numbers(count).filter((node) => node !== leader), forMs: 300_000 };
+    };
+    const { before, leader, begun } = tryOut({ seed, count, timings, lossPermille: 0, create }, befall, 1);
+    const isReplaced = leader !== undefined && leader !== before && begun === 1;
+    return isReplaced ? undefined : `others began to lead ${begun} times; n${before} led, and now n${leader}`;
+  });
+}
+
+/** E10: a segment that moves is on its new channel after three periods, also one that was not there at first. */
+export function aMoveIsFollowed(seeds: number, create?: CreateMember): string | undefined {
+  return firstOf(names, seeds, (timings, seed) => {
+    const count = 6;
+    const { periodMs } = segmentTimings[timings];
+    const move = (leader: number) => ({
+      faults: [{ kind: "pause", node: (leader + 1) % count, at: 1, forMs: periodMs } as const],
+      workload: [{ at: 2, node: leader, event: { type: "move", channel: channelOf(2) } } as const],
+      forMs: 3 * periodMs,
     });
-    const soon = tryOut(trial, after(20_000), 1);
-    const later = tryOut(trial, after(300_000), 1);
-    const isReplaced = soon.leader !== undefined && soon.leader !== soon.before && later.leader === soon.leader;
-    return isReplaced ? undefined : `n${soon.before} was replaced by n${soon.leader}, then by n${later.leader}`;
+    const { before, leader, channels } = tryOut({ seed, count, timings, lossPermille: 10, create }, move, 1);
+    const isThere = leader === before && [...channels.values()].every((channel) => channel === 2);
+    return isThere ? undefined : `n${leader} leads, and the channels are ${[...channels.values()].join(" ")}`;
   });
 }
 

@@ -3,6 +3,7 @@ import {
   aDeadClaimIsNotAwaited,
   aDeafLeaderIsReplaced,
   aDeafMemberIsAlone,
+  aMoveIsFollowed,
   aPauseIsSurvived,
   leadersMerge,
   reelections,
@@ -54,6 +55,8 @@ describe("a segment with a leader", () => {
 
   it("that was two of them has one after two periods and few words (E6)", () =>
     expect(leadersMerge(30)).toBeUndefined());
+
+  it("moves to another channel without losing anybody (E10)", () => expect(aMoveIsFollowed(20)).toBeUndefined());
 
   it("knows of its dead, and tells control, in time (R2)", () => expect(theDeadAreReported(20)).toBeUndefined());
 });

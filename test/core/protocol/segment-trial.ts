@@ -23,6 +23,8 @@ export interface Trial {
 /** What befalls it from now on, whom it spares in the end, and how long it goes on. */
 export interface Misfortune {
   readonly faults: readonly Fault[];
+  /** What is done to it besides. */
+  readonly workload?: SegmentRun["workload"];
   readonly core?: readonly number[];
   readonly forMs: Millis;
 }
@@ -39,6 +41,10 @@ export interface Recovery {
   readonly claimCount: number;
   /** How often before that a member of the core was without this leader. */
   readonly changes: number;
+  /** How often before that a member of the core began to lead. */
+  readonly begun: number;
+  /** On which channel each listens in the end. */
+  readonly channels: ReadonlyMap<number, number>;
   /** What control was told last before the misfortune ended. */
   readonly lastReport: SegmentReport | undefined;
   readonly members: readonly MemberSettings[];
@@ -54,25 +60,28 @@ export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, lim
   const begin = restPeriods * periodMs + 1;
   const before = leaderOf(trial, members);
   // The same up to here, since draws do not depend on faults.
-  const { faults, core, forMs } = befall(before);
+  const { faults, workload = [], core, forMs } = befall(before);
   const settleAt = begin + forMs;
   const run = runOf(
     trial,
     members,
     faults.map((fault) => ({ ...fault, at: begin + fault.at })),
+    workload.map((operation) => ({ ...operation, at: begin + operation.at })),
     { settleAt, endAt: settleAt + limitMs, ...(core === undefined ? {} : { core }) },
   );
   const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
   const agreement = new Agreement(world, run);
   world.watch(agreement);
-  let [claimCount, changes] = [0, 0];
+  let [claimCount, changes, begun] = [0, 0, 0];
   let lastReport: SegmentReport | undefined;
   world.watch({
     effect(node, effect: SegmentEffect, now) {
       if (effect.type === "report" && now < settleAt) lastReport = effect.report;
       const isMeanwhile = now > begin && now < settleAt && core?.includes(node) === true;
-      if (isMeanwhile && effect.type === "tell" && effect.fact.what === "state")
+      if (isMeanwhile && effect.type === "tell" && effect.fact.what === "state") {
         changes += effect.fact.tenure?.leader === `n${before}` ? 0 : 1;
+        begun += ["won", "appointed"].includes(effect.fact.why) ? 1 : 0;
+      }
       if (now < settleAt || effect.type !== "multicast") return;
       if (effect.message.type === "claim" || effect.message.type === "resign") claimCount += 1;
     },
@@ -83,7 +92,8 @@ export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, lim
   for (let now = settleAt; now <= settleAt + limitMs && agreement.leader === undefined; now += step)
     world.runUntil(now);
   const leader = agreement.leader === undefined ? undefined : Number(agreement.leader.slice(1));
-  return { before, leader, tookMs: agreement.agreedAt - settleAt, claimCount, changes, lastReport, members };
+  const { agreedAt, channels } = agreement;
+  return { before, leader, tookMs: agreedAt - settleAt, claimCount, changes, begun, channels, lastReport, members };
 }
 
 /** All who lead at some time from a segment's rest on, if nothing happens to it for so long. */
@@ -91,7 +101,7 @@ export function leadersOver(trial: Trial, forMs: Millis): readonly number[] {
   const begin = restPeriods * segmentTimings[trial.timings].periodMs + 1;
   const members = membersOf(trial);
   const leaders = new Set([leaderOf(trial, members)]);
-  const run = runOf(trial, members, [], { settleAt: begin, endAt: begin + forMs });
+  const run = runOf(trial, members, [], [], { settleAt: begin, endAt: begin + forMs });
   const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
   world.watch({
     effect(node, effect: SegmentEffect, now) {
@@ -112,7 +122,7 @@ export function membersOf({ seed, count, timings }: Trial): readonly MemberSetti
 /** Who leads when the segment has come to rest; -1 if it is not exactly one. */
 function leaderOf(trial: Trial, members: readonly MemberSettings[]): number {
   const restMs = restPeriods * segmentTimings[trial.timings].periodMs;
-  const run = runOf(trial, members, [], { settleAt: restMs + 1, endAt: restMs + 1 });
+  const run = runOf(trial, members, [], [], { settleAt: restMs + 1, endAt: restMs + 1 });
   const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
   const view = new SegmentView(world);
   world.watch(view);
@@ -125,8 +135,9 @@ function runOf(
   { seed, lossPermille }: Trial,
   nodes: readonly MemberSettings[],
   faults: readonly Fault[],
+  workload: SegmentRun["workload"],
   bounds: SegmentRun["bounds"],
 ): SegmentRun {
   const world = { nodes, latencyMs: [0, 2], lossPermille, timerSlackMs: 5, startWithinMs: 50 } as const;
-  return { v: 1, seed, world, faults, workload: [], bounds };
+  return { v: 1, seed, world, faults, workload, bounds };
 }
