@@ -14,7 +14,6 @@ const notYet: { readonly whole: Readonly<Record<number, string>>; readonly part:
     15: "data comes in pieces with hashes, not in frames",
   },
   part: {
-    1: "noise on TCP ports; there are no UDP ports",
     21: "no signed word of control says what the newest is",
     24: "control's data and a node's spool; nobody passes data on for others",
     29: "a node's policy says nothing about permissions up to 0777",

@@ -7,7 +7,7 @@ import { segmentProtocol } from "./segment-protocol.ts";
 import { drawRun } from "./segment-runs.ts";
 
 /** So many runs must be enough. */
-const seeds = 400;
+const seeds = 200;
 
 /** What a wrong machine breaks first: by chance in a swarm, or a promise that is put to the test. */
 function broken(create: CreateMember): string | undefined {
