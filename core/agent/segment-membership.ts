@@ -90,7 +90,6 @@ export class SegmentMembership {
 
   /** What fails is tried again. */
   #soon(work: () => Promise<void>): void {
-    const { clock } = this.#io;
     const { signal } = this.#stopping;
     this.#work = this.#work.then(async () => {
       if (signal.aborted) return;
@@ -98,13 +97,17 @@ export class SegmentMembership {
         await work();
       } catch (error) {
         this.#options.log.warn({ error: (error as Error).message }, "the segment is not as control wants it");
-        const again = clock.until(clock.now() + retryMs, signal);
-        again.then(
-          () => this.#soon(work),
-          () => undefined,
-        );
+        this.#later(work);
       }
     });
+  }
+
+  #later(work: () => Promise<void>): void {
+    const { clock } = this.#io;
+    clock.until(clock.now() + retryMs, this.#stopping.signal).then(
+      () => this.#soon(work),
+      () => undefined,
+    );
   }
 
   async #fetch(): Promise<void> {
@@ -160,7 +163,7 @@ export class SegmentMembership {
       log.error({ segment: grant.segment, error: (error as Error).message }, "the part in the segment broke off");
       if (this.#part !== part) return;
       this.#part = undefined;
-      this.#soon(() => this.#use(grant));
+      this.#later(() => this.#use(part.grant));
     });
   }
 

@@ -3,7 +3,7 @@ import type { Io, Log } from "distributary/sdk";
 import type { SegmentGrant, SegmentWord } from "../protocol/messages.ts";
 import type { Acquaintance, SegmentEffect, SegmentEvent, SegmentFact } from "../protocol/segment-events.ts";
 import { SegmentMember } from "../protocol/segment-member.ts";
-import type { SegmentMessage, Way } from "../protocol/segment-messages.ts";
+import type { Way } from "../protocol/segment-messages.ts";
 import type { ChannelAlarm } from "../runtime/channel/alarms.ts";
 import { SecureChannel } from "../runtime/channel/secure-channel.ts";
 import type { ChannelKeys } from "../runtime/channel/key-ring.ts";
@@ -40,9 +40,11 @@ export class Segment {
   readonly #member: SegmentMember;
   readonly #stop = new AbortController();
   #driven: Driven<SegmentEvent> | undefined;
+  #isLeading = false;
   #ledUntil: number | undefined;
   #memberCount: number | undefined;
   #clockGap: number;
+  #eligible: boolean;
 
   constructor(io: Io, options: SegmentOptions) {
     const { grant, node, name, files, sockets, log } = options;
@@ -52,6 +54,7 @@ export class Segment {
     this.#io = io;
     this.#options = options;
     this.#clockGap = this.#gapOfClocks();
+    this.#eligible = grant.eligible;
     this.#channel = new SecureChannel(io, {
       ...{ segment, id: node, bootSequence: files.nextBoot(io.clock.wallTime()), keys: keysOf(grant) },
       ...{ record: Buffer.from(grant.record, "base64"), signingKey: options.key, controlKey: options.controlKey },
@@ -71,19 +74,32 @@ export class Segment {
     using lag = new LoopLag();
     const { clock } = this.#io;
     const { files, grant } = this.#options;
-    const driven = drive(this.#member, (effect) => this.#perform(effect), clock, this.#stop.signal);
+    const { periodMs } = grant.timings;
+    const driven = drive(this.#member, (effect) => this.#tryTo(effect), clock, this.#stop.signal);
     this.#driven = driven;
     driven.send({ type: "start" });
-    const every = (periodMs: number, work: () => void) => this.#every(periodMs, work, signal);
+    const over = AbortSignal.any([signal, this.#stop.signal]);
+    const every = (pauseMs: number, work: () => void) => this.#every(pauseMs, work, over);
     await Promise.all([
-      every(grant.timings.periodMs, () => driven.send({ type: "lag", lagMs: lag.takeMs() })),
-      every(grant.timings.periodMs, () => this.#watchClock()),
-      every(rankMs, () => this.rank(grant.eligible)),
+      every(periodMs, () => driven.send({ type: "lag", lagMs: lag.takeMs() })),
+      every(periodMs, () => this.#watchClock()),
+      every(rankMs, () => this.#rank()),
       every(marksMs, () => files.storeMarks(grant.segment, this.#channel.marks())),
-    ]);
+    ]).catch((error: unknown) => this.#stop.abort(error));
+    this.#stop.signal.throwIfAborted();
     driven.send({ type: "leave" });
     this.#stop.abort(new Error("the node leaves its segment"));
     files.storeMarks(grant.segment, this.#channel.marks());
+  }
+
+  /** What cannot be done ends this part, with all that would follow: nothing is said that was not stored before. */
+  #tryTo(effect: SegmentEffect): void {
+    if (this.#stop.signal.aborted) return;
+    try {
+      this.#perform(effect);
+    } catch (error) {
+      this.#stop.abort(error);
+    }
   }
 
   async #every(periodMs: number, work: () => void, signal: AbortSignal): Promise<void> {
@@ -112,18 +128,20 @@ export class Segment {
   renew(grant: SegmentGrant): void {
     this.#channel.useRecord(Buffer.from(grant.record, "base64"));
     this.#channel.useKeys(keysOf(grant));
+    this.#eligible = grant.eligible;
     this.#driven?.send({ type: "acquaintances", members: acquaintancesOf(grant) });
-    this.rank(grant.eligible);
-    const { number } = grant.channel;
-    if (number > 0) this.#driven?.send({ type: "move", channel: grant.channel });
+    this.#driven?.send({ type: "move", channel: grant.channel });
+    this.#rank();
   }
 
-  rank(eligible: boolean): void {
-    this.#driven?.send({ type: "rank", priority: this.#priority(), eligible });
+  #rank(): void {
+    this.#driven?.send({ type: "rank", priority: this.#priority(), eligible: this.#eligible });
   }
 
   #priority(): number {
-    const ledAgoMs = this.#ledUntil === undefined ? undefined : this.#io.clock.now() - this.#ledUntil;
+    const now = this.#io.clock.now();
+    if (this.#isLeading) this.#ledUntil = now;
+    const ledAgoMs = this.#ledUntil === undefined ? undefined : now - this.#ledUntil;
     return this.#options.priority({ ledAgoMs, memberCount: this.#memberCount });
   }
 
@@ -131,10 +149,10 @@ export class Segment {
     const { files, sockets, grant, report } = this.#options;
     switch (effect.type) {
       case "send":
-        sockets.send(this.#seal(effect.message), effect.to);
+        sockets.send(this.#channel.seal(effect.message), effect.to);
         break;
       case "multicast": {
-        const sealed = this.#seal(effect.message);
+        const sealed = this.#channel.seal(effect.message);
         for (const { group, port } of effect.channels) sockets.send(sealed, { address: group, port });
         break;
       }
@@ -161,15 +179,12 @@ export class Segment {
     }
   }
 
-  #seal(message: SegmentMessage): Uint8Array {
-    return this.#channel.seal(message);
-  }
-
   #note(fact: SegmentFact): void {
     const { log, grant, node } = this.#options;
     const { segment } = grant;
     if (fact.what === "state") {
-      if (fact.state === "leader is me" || fact.tenure?.leader === node) this.#ledUntil = this.#io.clock.now();
+      if (this.#isLeading) this.#ledUntil = this.#io.clock.now();
+      this.#isLeading = fact.tenure?.leader === node;
       log.info(
         { segment, state: fact.state, leader: fact.tenure?.leader, epoch: fact.tenure?.epoch, why: fact.why },
         "election",

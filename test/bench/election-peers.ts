@@ -86,7 +86,10 @@ export class Keepalived implements Contender {
     };
     const lines = Object.entries(instance).map(([name, value]) => `  ${name} ${value}`);
     writeFileSync(file, `vrrp_instance segment {\n${lines.join("\n")}\n}\n`);
-    const files = ["--use-file", file, "--pid", `${file}.pid`, "--vrrp_pid", `${file}.vrrp.pid`];
+    const [pid, vrrpPid] = [`${file}.pid`, `${file}.vrrp.pid`];
+    // One that was killed leaves them; by now their numbers may be other processes'.
+    for (const left of [pid, vrrpPid]) rmSync(left, { force: true });
+    const files = ["--use-file", file, "--pid", pid, "--vrrp_pid", vrrpPid];
     this.#programs[host] = this.#lan.run(host, ["keepalived", "--vrrp", "--dont-fork", "--log-console", ...files]);
     await this.#programs[host].says("Startup complete");
   }

@@ -95,6 +95,8 @@ describe("a leader that died", () => {
     expect(summary()).toMatchObject({ state: "led", members: 4, reason: "1 of its nodes does not follow node-b" });
     now += 31_000;
     expect(kinds(book.tick(now))).toEqual(["left a"]);
+    book.connected(now, "a");
+    expect(lead(1, "a", "cde", { revision: 9 })).toEqual([]);
   });
 
   it("and is not replaced is word that nobody has, since when and why", () => {
@@ -299,6 +301,7 @@ describe("a node", () => {
   it("that is put into another segment leaves the one it was in", () => {
     lead(1, "a", "bcde");
     expect(kinds(book.enrol(now, { id: "e", name: "node-e", segment: "lab" }))).toEqual(["left e"]);
+    expect(summary()).toMatchObject({ members: 4, enrolled: 4 });
     lead(1, "a", "bcde", { revision: 2 });
     expect(picture()).toBe("a:bcd");
     expect(book.view("lab", now)?.nodes.map(({ id }) => id)).toEqual(["e", "x"]);

@@ -13,6 +13,8 @@ export class EventQueue {
   readonly #heads = new Int32Array(slotCount);
   readonly #tails = new Int32Array(slotCount);
   readonly #used = new Int32Array(wordCount);
+  /** A bit for each word of those that has one. */
+  readonly #usedWords = new Int32Array(wordCount >> 5);
   /** Of records, by their number; 0 is none. */
   #links = new Int32Array(256);
   #moments = new Float64Array(256);
@@ -79,7 +81,8 @@ export class EventQueue {
     this.#links[record] = 0;
     if (this.#heads[slot] === 0) {
       this.#heads[slot] = record;
-      this.#used[slot >> 5] = (this.#used[slot >> 5] as number) | (1 << (slot & 31));
+      mark(this.#used, slot);
+      mark(this.#usedWords, slot >> 5);
     } else {
       this.#links[this.#tails[slot] as number] = record;
     }
@@ -90,19 +93,19 @@ export class EventQueue {
     const record = this.#heads[slot] as number;
     const next = this.#links[record] as number;
     this.#heads[slot] = next;
-    if (next === 0) this.#used[slot >> 5] = (this.#used[slot >> 5] as number) & ~(1 << (slot & 31));
+    if (next === 0) {
+      clear(this.#used, slot);
+      if (this.#used[slot >> 5] === 0) clear(this.#usedWords, slot >> 5);
+    }
     return record;
   }
 
   /** The first slot in use from this one on, and round. There is one. */
   #nextSlot(from: number): number {
-    let word = from >> 5;
-    let bits = (this.#used[word] as number) & (-1 << (from & 31));
-    while (bits === 0) {
-      word = (word + 1) & (wordCount - 1);
-      bits = this.#used[word] as number;
-    }
-    return (word << 5) + 31 - Math.clz32(bits & -bits);
+    const bits = (this.#used[from >> 5] as number) & (-1 << (from & 31));
+    if (bits !== 0) return (from & ~31) + lowest(bits);
+    const word = nextBit(this.#usedWords, ((from >> 5) + 1) & (wordCount - 1));
+    return (word << 5) + lowest(this.#used[word] as number);
   }
 
   #newRecord(): number {
@@ -117,6 +120,29 @@ export class EventQueue {
     this.#payloads.push(undefined);
     return record;
   }
+}
+
+function mark(bits: Int32Array, index: number): void {
+  bits[index >> 5] = (bits[index >> 5] as number) | (1 << (index & 31));
+}
+
+function clear(bits: Int32Array, index: number): void {
+  bits[index >> 5] = (bits[index >> 5] as number) & ~(1 << (index & 31));
+}
+
+function lowest(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
+}
+
+/** The first bit that is set from this one on, and round. There is one. */
+function nextBit(all: Int32Array, from: number): number {
+  let word = from >> 5;
+  let bits = (all[word] as number) & (-1 << (from & 31));
+  while (bits === 0) {
+    word = (word + 1) % all.length;
+    bits = all[word] as number;
+  }
+  return (word << 5) + lowest(bits);
 }
 
 function grown<Numbers extends { readonly length: number; set(from: Numbers): void }>(
