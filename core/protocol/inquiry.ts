@@ -70,8 +70,12 @@ export class Inquiry {
     if (now >= this.#askAt) this.ask(now);
   }
 
-  answered(message: Answer, now: Millis): void {
+  /** A leader tells who answers that it follows nobody: here is one. */
+  answered(from: string, message: Answer, now: Millis): void {
     this.#answers[message.heardBy] += 1;
+    const at = this.#self.roster.addressOf(from);
+    const isLost = message.follows === undefined && this.#election.state === "leader is me";
+    if (isLost && at !== undefined) this.#election.leading.answer(at, this.#election.epoch);
     this.#election.answer(message, now);
     this.#registration.answer(message);
   }

@@ -180,8 +180,7 @@ export class Roll {
 
   #drop(id: string, why: "left" | "silent", now: Millis): void {
     if (!this.#entries.delete(id)) return;
-    if (why === "left") this.#self.roster.delete(id);
-    else this.#self.roster.demote(id);
+    this.#self.roster.demote(id);
     if (this.#gone.length < mostGone) this.#gone.push({ id, why });
     this.#self.outbox.tell({ what: "member", member: id, is: why });
     this.#change(now);

@@ -2,7 +2,7 @@ import { isBetter } from "./candidate.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Draws } from "./draws.ts";
 import type { Acquaintance } from "./segment-events.ts";
-import type { Listed, RegistrationReport } from "./segment-messages.ts";
+import type { Endpoint, Listed, RegistrationReport } from "./segment-messages.ts";
 import { mostMembers } from "./segment-messages.ts";
 
 /** Members that were silent are remembered by their addresses, so many of them. */
@@ -23,8 +23,9 @@ export class Roster {
     return this.#members.size;
   }
 
-  get(id: string): Listed | undefined {
-    return this.#members.get(id);
+  /** Where a member is, or was when it was known last. */
+  addressOf(id: string): Endpoint | undefined {
+    return (this.#members.get(id) ?? this.#former.get(id))?.at;
   }
 
   values(): Iterable<Listed> {
@@ -47,16 +48,12 @@ export class Roster {
     else this.#byUnicast.delete(member.id);
   }
 
-  delete(id: string): void {
-    this.#members.delete(id);
-    this.#byUnicast.delete(id);
-  }
-
   /** It is not there any more, as far as anybody knows; but it may be found there again. */
   demote(id: string): void {
     const member = this.#members.get(id);
     if (member === undefined) return;
-    this.delete(id);
+    this.#members.delete(id);
+    this.#byUnicast.delete(id);
     this.#former.set(id, { id, at: member.at });
     const [oldest] = this.#former.keys();
     if (this.#former.size > mostFormer && oldest !== undefined) this.#former.delete(oldest);

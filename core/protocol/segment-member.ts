@@ -157,7 +157,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
         this.#inquiry.answer(message, way, now);
         break;
       case "answer":
-        this.#inquiry.answered(message, now);
+        this.#inquiry.answered(from, message, now);
         break;
       case "register":
         this.#election.outdo(message.epoch, now);
@@ -181,7 +181,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
         break;
       case "leave":
         if (this.#wasLeading) this.#roll.leave(from, now);
-        else this.#self.roster.delete(from);
+        else this.#self.roster.demote(from);
     }
   }
 

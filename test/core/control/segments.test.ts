@@ -66,6 +66,8 @@ describe.each(databases)("segments at control, with the %s database", (database)
       const declared = { site: { staging: "./staging/site", group: "halls" } };
       const match = { segment: "hall-1", labels: { tier: "web" } };
       await trial.declare({ groups: { halls: { match }, every: { match: { segment: "hall-1" } } }, sites: declared });
+      await enrol("elsewhere", { segment: "hall-9", labels: { tier: "web" } });
+      await enrol("unlabelled", { segment: "hall-1" });
       const other = await (await enrol("liar", { segment: "hall-9" })).connect();
       const facts = { platform: "linux", version: "0", cpuCount: 1, memoryBytes: 1, freeDiskBytes: 1 };
       const claims = { segment: "hall-1", labels: { tier: "web" } };
@@ -75,6 +77,7 @@ describe.each(databases)("segments at control, with the %s database", (database)
         ...claims,
       });
       expect((await trial.control.catalog.members("halls")).map(({ name }) => name)).toEqual(["asks"]);
+      expect((await trial.control.catalog.members("every")).map(({ name }) => name)).toEqual(["asks", "unlabelled"]);
       expect(await node("liar")).toMatchObject({ segment: "hall-9", labels: {}, claims });
     });
 

@@ -12,7 +12,7 @@ export const reelectedMs = { usual: 41_000, fast: 3_000 } as const satisfies Rec
 
 /** So long after any faults there is one leader: what members held against each other before has to run out. */
 export function agreedWithinMs(timings: TimingsName): Millis {
-  return reelectedMs[timings] + segmentTimings[timings].distrustMs + reelectedMs[timings];
+  return segmentTimings[timings].distrustMs + reelectedMs[timings];
 }
 
 /** The timings of a run, which all its members share. */
