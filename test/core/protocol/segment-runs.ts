@@ -26,6 +26,7 @@ export function drawRun(seed: number): SegmentRun {
   const span = { nodeCount, count, untilMs: settleAt, scaleMs };
   const isKnown = below(3) > 0;
   const core = nodeCount > 2 && below(3) === 0 ? drawCore(random, nodeCount) : undefined;
+  const bounds = boundsOf(settleAt, timings, core);
   return {
     v: 1,
     seed,
@@ -36,9 +37,9 @@ export function drawRun(seed: number): SegmentRun {
       timerSlackMs: [0, 5, 50][below(3)] ?? 0,
       startWithinMs: [0, periodMs, 10 * scaleMs][below(3)] ?? 0,
     },
-    faults: [...drawFaults(random.fork("faults"), span), ...sick(random, core, nodeCount, settleAt)],
+    faults: [...drawFaults(random.fork("faults"), span), ...sick(bounds, random, nodeCount, isKnown)],
     workload: drawWorkload(random.fork("workload"), nodeCount, isKnown, settleAt),
-    bounds: boundsOf(settleAt, timings, core),
+    bounds,
   };
 }
 
@@ -61,25 +62,28 @@ function drawCore(random: SimRandom, count: number): readonly number[] {
   return core.length === 0 ? [random.below(count)] : core;
 }
 
-/** What the others suffer from for ever. */
-function sick(random: SimRandom, core: readonly number[] | undefined, count: number, settleAt: Millis): Fault[] {
+/**
+ * What the others suffer from for ever. Without control, two that multicast does not reach, or that do not reach others by
+ * it, cannot find each other: then there is at most one of them.
+ */
+function sick({ core, settleAt }: Bounds, random: SimRandom, count: number, isKnown: boolean) {
   if (core === undefined) return [];
-  return Array.from({ length: count }, (_, node) => node)
-    .filter((node) => !core.includes(node))
-    .map((node): Fault => {
-      const at = random.below(settleAt);
-      const to = random.below(2) === 0 ? "multicast" : "everything";
-      switch (random.below(4)) {
-        case 0:
-          return { kind: "kill", node, at };
-        case 1:
-          return { kind: "pause", node, at };
-        case 2:
-          return { kind: "mute", node, to, at };
-        default:
-          return { kind: "deaf", node, to, at };
-      }
-    });
+  const others = Array.from({ length: count }, (_, node) => node).filter((node) => !core.includes(node));
+  return others.map((node, index): Fault => {
+    const at = random.below(settleAt);
+    const isByUnicast = random.below(2) === 0 && (isKnown || index === 0);
+    const to = isByUnicast ? "multicast" : "everything";
+    switch (random.below(4)) {
+      case 0:
+        return { kind: "kill", node, at };
+      case 1:
+        return { kind: "pause", node, at };
+      case 2:
+        return { kind: "mute", node, to, at };
+      default:
+        return { kind: "deaf", node, to, at };
+    }
+  });
 }
 
 /** Who was away while a segment moved finds it through those control tells it of; so it moves only where it tells. */
