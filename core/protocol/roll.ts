@@ -156,26 +156,22 @@ export class Roll {
   /** Asks who is missed, and drops who does not answer. */
   #look(now: Millis): void {
     const { periodMs, answerMs } = this.#self.timings;
-    let isAnybodyMissed = false;
     this.isLossy = false;
+    this.#lookAt = now + periodMs;
     for (const [id, entry] of this.#entries) {
       if (entry.missesPermille > muchLost) this.isLossy = true;
-      const silentMs = now - entry.heardAt;
-      const mayMissMs = entry.loss.measuredMisses * periodMs;
-      if (silentMs < mayMissMs - periodMs / 2) continue;
-      if (silentMs >= mayMissMs && entry.askedCount >= asksBeforeDrop) {
-        this.#drop(id, "silent", now);
-        continue;
-      }
-      isAnybodyMissed = true;
-      entry.askedCount += 1;
-      this.#self.outbox.send(entry.listed.at, {
-        type: "probe",
-        at: this.#self.at,
-        nonce: this.#self.draws.below(2 ** 32),
-      });
+      const missedAt = entry.heardAt + entry.loss.measuredMisses * periodMs;
+      const isLate = now >= missedAt - periodMs / 2;
+      if (now >= missedAt && entry.askedCount >= asksBeforeDrop) this.#drop(id, "silent", now);
+      else if (isLate) this.#ask(entry);
+      this.#lookAt = Math.min(this.#lookAt, isLate ? now + answerMs : missedAt - periodMs / 2);
     }
-    this.#lookAt = now + (isAnybodyMissed ? answerMs : periodMs / 2);
+  }
+
+  #ask(entry: Entry): void {
+    const { at, draws, outbox } = this.#self;
+    entry.askedCount += 1;
+    outbox.send(entry.listed.at, { type: "probe", at, nonce: draws.below(2 ** 32) });
   }
 
   #drop(id: string, why: "left" | "silent", now: Millis): void {

@@ -231,50 +231,48 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
     this.#roll.resumed(now);
   }
 
-  /** Does what is due, and lets each part know what became of the others. */
+  /** Lets each part know what became of the others, and does what is due. */
   #settle(now: Millis): void {
-    for (let turn = 0; turn < 4 && this.#work(now); turn += 1);
-    this.wakeAt = Math.min(
-      this.#election.wakeAt,
-      this.#wasLeading ? this.#roll.wakeAt : this.#registration.wakeAt,
-      this.#inquiry.wakeAt,
-      this.#channels.wakeAt,
-    );
-  }
-
-  /** True if something was due, so that more may be. */
-  #work(now: Millis): boolean {
-    const isDue = now >= this.#election.wakeAt;
-    if (isDue) this.#election.wake(now);
     this.#follow(now);
-    if (this.#wasLeading) this.#roll.wake(() => this.#reportHead(now), now);
-    else {
-      this.#registration.reachChanged(now);
-      this.#registration.wake(now);
+    for (let turn = 0; turn < 4; turn += 1) {
+      this.wakeAt = this.#nextMoment();
+      if (now < this.wakeAt) return;
+      this.#work(now);
       this.#follow(now);
     }
+  }
+
+  #nextMoment(): Millis {
+    const own = this.#wasLeading ? this.#roll.wakeAt : this.#registration.wakeAt;
+    return Math.min(this.#election.wakeAt, own, this.#inquiry.wakeAt, this.#channels.wakeAt);
+  }
+
+  #work(now: Millis): void {
+    if (now >= this.#election.wakeAt) this.#election.wake(now);
+    this.#follow(now);
     if (this.#wasLeading) {
+      this.#roll.wake(() => this.#reportHead(now), now);
       this.#election.leading.revision = this.#roll.revision;
       this.#election.leading.isLossy = this.#roll.isLossy;
-    }
+    } else this.#registration.wake(now);
     this.#inquiry.wake(now);
     this.#channels.wake(now);
-    return isDue;
   }
 
   #follow(now: Millis): void {
-    const isLeading = this.#election.state === "leader is me";
+    const { state, epoch } = this.#election;
+    const isLeading = state === "leader is me";
     if (isLeading !== this.#wasLeading) {
       if (isLeading) this.#roll.begin(now);
       else this.#roll.end();
       this.#wasLeading = isLeading;
     }
-    const { state, epoch } = this.#election;
+    this.#registration.follow(this.#election.leader, now);
+    if (!isLeading) this.#registration.reachChanged(now);
     if (isLeading && epoch !== this.#epoch) this.#roll.ask(now);
     this.#epoch = epoch;
     if (state !== this.#state) this.#inquiry.changed(now);
     this.#state = state;
-    this.#registration.follow(this.#election.leader, now);
   }
 
   #reportHead(now: Millis): Omit<SegmentReport, "members" | "gone" | "revision"> {

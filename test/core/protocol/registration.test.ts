@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { membersPerReport, mostMembers } from "../../../core/protocol/segment-messages.ts";
-import type { Register } from "../../../core/protocol/segment-messages.ts";
+import type { Here, Register } from "../../../core/protocol/segment-messages.ts";
 import type { SegmentReport } from "../../../core/protocol/segment-events.ts";
 import { others, Stage, timings } from "./segment-stage.ts";
 
@@ -21,12 +21,12 @@ function register(stage: Stage, id: string, change: Partial<Register> = {}, host
 }
 
 /** This member is there, for so long. */
-function keep(stage: Stage, id: string, milliseconds: number, byUnicast = false): void {
+function keep(stage: Stage, id: string, milliseconds: number, change: Partial<Here> = {}): void {
   const at = { address: "192.0.2.1", port: 7 };
   for (let ms = 0; ms < milliseconds; ms += periodMs) {
     stage.wait(periodMs);
-    const here = { type: "here", at, epoch: 1, sequence: stage.now, lostPermille: 0, byUnicast } as const;
-    stage.event({ type: "message", from: id, message: here, way: "unicast" });
+    const here = { type: "here", at, epoch: 1, sequence: stage.now, lostPermille: 0, byUnicast: false } as const;
+    stage.event({ type: "message", from: id, message: { ...here, ...change }, way: "unicast" });
   }
 }
 
@@ -99,7 +99,7 @@ describe("a leader", () => {
     for (const change of [{ name: "renamed" }, { at: { address: "192.0.2.77", port: 8 } }, { byUnicast: true }]) {
       stage.forget();
       register(stage, "a", change);
-      keep(stage, "a", 2 * reportMs[1], "byUnicast" in change);
+      keep(stage, "a", 2 * reportMs[1], { byUnicast: "byUnicast" in change });
       expect(reportsOf(stage).at(-1)?.members).toMatchObject([{ id: "a", ...change }]);
     }
   });
@@ -139,10 +139,7 @@ describe("a leader", () => {
 
   it("says alive twice where much gets lost", () => {
     const stage = leaderOf("a");
-    const { at } = twin;
-    const here = { type: "here", at, epoch: 1, sequence: 1, lostPermille: 90, byUnicast: false } as const;
-    stage.event({ type: "message", from: "a", message: here, way: "unicast" }).wait(periodMs).forget();
-    stage.wait(3 * periodMs);
+    keep(stage, "a", 5 * periodMs, { lostPermille: 90 });
     const counts = Map.groupBy(stage.said("alive"), ({ sequence }) => sequence);
     expect([...counts.values()].filter(({ length }) => length === 2).length).toBeGreaterThanOrEqual(2);
   });

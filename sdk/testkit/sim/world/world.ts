@@ -63,10 +63,10 @@ export class World<Settings, Event, Effect extends { readonly type: string }> {
     return this.#runner.processes.flatMap((process) => process?.node ?? []);
   }
 
-  /** Whether a process runs there and does not stand still. */
+  /** Whether a process runs there and is not paused. */
   isRunning(node: number): boolean {
     const process = this.#runner.processes[node];
-    return process?.machine !== undefined && !process.isStill;
+    return process?.machine !== undefined && process.pauses === 0;
   }
 
   /** What the node stored last. */
