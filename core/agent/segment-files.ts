@@ -25,13 +25,13 @@ export class SegmentFiles {
     this.#log = log;
   }
 
-  /** This member's own Ed25519 key, made at the first call. */
+  /** This member's own Ed25519 key, made at the first call; control attests whichever it is. */
   key(): KeyObject {
-    const path = join(this.#directory, "key.pem");
-    const pem = readFile(this.#disk, path, longestFile);
-    if (pem !== undefined) return createPrivateKey(Buffer.from(pem));
+    const known = this.#take("key.pem", (pem) => createPrivateKey(pem));
+    if (known !== undefined) return known;
     const { privateKey } = generateKeyPairSync("ed25519");
-    replaceFile(this.#disk, path, Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" })));
+    const pem = Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" }));
+    replaceFile(this.#disk, join(this.#directory, "key.pem"), pem);
     return privateKey;
   }
 
@@ -44,7 +44,7 @@ export class SegmentFiles {
   }
 
   memory(segment: string): SegmentMemory | undefined {
-    return this.#read("memory.json", (value) => (value as Record<string, SegmentMemory>)[segment]);
+    return this.#read("memory.json", (value) => ownOf(value as Record<string, SegmentMemory>, segment));
   }
 
   storeMemory(segment: string, memory: SegmentMemory): void {
@@ -53,7 +53,7 @@ export class SegmentFiles {
 
   marks(segment: string): SeenMarks | undefined {
     return this.#read("marks.json", (value) => {
-      const marks = (value as Record<string, unknown>)[segment];
+      const marks = ownOf(value as Record<string, unknown>, segment);
       return marks === undefined ? undefined : readMarks(marks);
     });
   }
@@ -71,13 +71,26 @@ export class SegmentFiles {
     this.#write("grant.json", grant);
   }
 
-  /** A file that is damaged is as good as none, which is said: others know what it held. */
+  /** The address by which this host was reached last. */
+  address(): string | undefined {
+    return this.#read("address.json", (value) => (value as { address: string }).address);
+  }
+
+  storeAddress(address: string): void {
+    if (this.address() !== address) this.#write("address.json", { address });
+  }
+
   #read<T>(name: string, take: (value: unknown) => T, limit = longestFile): T | undefined {
+    return this.#take(name, (bytes) => take(JSON.parse(bytes.toString("utf8"))), limit);
+  }
+
+  /** A file that is damaged is as good as none, which is said: others know what it held. */
+  #take<T>(name: string, take: (bytes: Buffer) => T, limit = longestFile): T | undefined {
     const path = join(this.#directory, name);
     const bytes = readFile(this.#disk, path, limit);
     if (bytes === undefined) return undefined;
     try {
-      return take(JSON.parse(Buffer.from(bytes).toString("utf8")));
+      return take(Buffer.from(bytes));
     } catch (error) {
       this.#log.error({ path, error: (error as Error).message }, "a file of the segment is damaged and left out");
       return undefined;
@@ -87,4 +100,9 @@ export class SegmentFiles {
   #write(name: string, value: object): void {
     replaceFile(this.#disk, join(this.#directory, name), Buffer.from(JSON.stringify(value)));
   }
+}
+
+/** Segments may be called like something that every object has. */
+function ownOf<T>(values: Readonly<Record<string, T>>, segment: string): T | undefined {
+  return Object.hasOwn(values, segment) ? values[segment] : undefined;
 }

@@ -37,6 +37,7 @@ export interface MembershipOptions {
 
 const retryMs = 5_000;
 const answerMs = 30_000;
+const longestReason = 500;
 
 /**
  * Keeps this node in the segment that control grants it: fetches the grant at every connection and when told, and goes
@@ -47,8 +48,14 @@ export class SegmentMembership {
   readonly #options: MembershipOptions;
   readonly #files: SegmentFiles;
   readonly #controlKey: KeyObject;
-  /** What is under way: one thing after the other. */
+  /** What control granted last. */
+  #grant: SegmentGrant | undefined;
+  /** Whether control may grant something else by now. */
+  #isStale = false;
+  /** What is under way: one thing after the other, of which one waits at most, and one is tried again later. */
   #work: Promise<void> = Promise.resolve();
+  #isWaiting = false;
+  #isRetried = false;
   #sockets: SegmentSockets | undefined;
   #part: Part | undefined;
   readonly #stopping = new AbortController();
@@ -62,8 +69,7 @@ export class SegmentMembership {
 
   /** Takes part in a segment until the signal; resolves when it has left. */
   async run(signal: AbortSignal): Promise<void> {
-    const known = this.#files.grant();
-    if (known !== undefined) this.#soon(() => this.#use(known));
+    this.#soon();
     const { promise, resolve } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => resolve(), { once: true });
     if (!signal.aborted) await promise;
@@ -75,61 +81,103 @@ export class SegmentMembership {
 
   /** The stream to control stands again: meanwhile the grant may have changed, and a report been missed. */
   connected(): void {
-    this.#soon(() => this.#fetch());
+    this.#renew();
     this.#part?.segment.tell({ type: "ask" });
   }
 
   /** Follows an order of control's; false if it is none of a segment. */
   take(message: FromControl): boolean {
-    if (message.type === "segment") this.#soon(() => this.#fetch());
+    if (message.type === "segment") this.#renew();
     else if (message.type === "segment-report") this.#part?.segment.tell({ type: "ask" });
     else if (message.type === "segment-move") this.#part?.segment.tell({ type: "move", channel: message.channel });
     else return false;
     return true;
   }
 
+  #renew(): void {
+    this.#isStale = true;
+    this.#soon();
+  }
+
   /** What fails is tried again. */
-  #soon(work: () => Promise<void>): void {
+  #soon(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     const { signal } = this.#stopping;
     this.#work = this.#work.then(async () => {
+      this.#isWaiting = false;
       if (signal.aborted) return;
       try {
-        await work();
+        await this.#settle();
       } catch (error) {
+        if (signal.aborted) return;
         this.#options.log.warn({ error: (error as Error).message }, "the segment is not as control wants it");
-        this.#later(work);
+        this.#later();
       }
     });
   }
 
-  #later(work: () => Promise<void>): void {
+  #later(): void {
+    if (this.#isRetried) return;
+    this.#isRetried = true;
     const { clock } = this.#io;
     clock.until(clock.now() + retryMs, this.#stopping.signal).then(
-      () => this.#soon(work),
+      () => {
+        this.#isRetried = false;
+        this.#soon();
+      },
       () => undefined,
     );
   }
 
+  /** Goes on with the last grant if there is no newer one to be had. */
+  async #settle(): Promise<void> {
+    let refusal: unknown;
+    if (this.#isStale) {
+      this.#isStale = false;
+      await this.#fetch().catch((error: unknown) => {
+        this.#isStale = true;
+        refusal = error;
+      });
+    }
+    this.#grant ??= this.#files.grant();
+    if (this.#grant !== undefined) await this.#use(this.#grant);
+    if (refusal !== undefined) throw refusal;
+  }
+
   async #fetch(): Promise<void> {
-    const { at } = await this.#open(this.#part?.grant.ttl ?? 1);
+    const { at } = await this.#open(this.#grant?.ttl ?? 1);
     const key = createPublicKey(this.#files.key()).export({ format: "jwk" }).x ?? "";
     const request: SegmentRequest = { at, key: Buffer.from(key, "base64url").toString("base64") };
     const body = Buffer.from(JSON.stringify(request));
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)]);
     const call = { method: "POST", body, signal };
     const answer = await this.#io.http.request(this.#options.control, linkPaths.segment, call);
-    const bytes = await receiveBytes(answer.body, longestGrant);
-    if (answer.status !== 200)
-      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem: `status ${answer.status} for a grant` });
-    const grant = readGrant(bytes);
-    this.#files.storeGrant(grant);
-    await this.#use(grant);
+    const bytes = Buffer.from(await receiveBytes(answer.body, longestGrant));
+    if (answer.status !== 200) {
+      const problem = `status ${answer.status} for a grant: ${bytes.toString("utf8", 0, longestReason)}`;
+      throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem });
+    }
+    this.#grant = readGrant(bytes);
+    this.#files.storeGrant(this.#grant);
+    this.#files.storeAddress(at.address);
+  }
+
+  /** Without a word of names or ways to control, which are lost when it is, this host is where it was before. */
+  async #ownAddress(): Promise<string> {
+    try {
+      return await addressToward(this.#options.control.host);
+    } catch (error) {
+      const last = this.#sockets?.at.address ?? this.#files.address();
+      if (last === undefined) throw error;
+      return last;
+    }
   }
 
   /** The sockets by which this node is reached now; its address may be another one than before. */
   async #open(ttl: number): Promise<SegmentSockets> {
-    const { listen, control, log } = this.#options;
-    const address = listen?.address ?? (await addressToward(control.host));
+    const { listen, log } = this.#options;
+    const address = listen?.address ?? (await this.#ownAddress());
     if (this.#sockets?.at.address === address && this.#sockets.ttl === ttl) return this.#sockets;
     await this.#leave();
     const port = this.#sockets?.at.port ?? listen?.port ?? 0;
@@ -143,9 +191,10 @@ export class SegmentMembership {
   /** Goes on as granted: in the same segment with what changed, or in another one. */
   async #use(grant: SegmentGrant): Promise<void> {
     const sockets = await this.#open(grant.ttl);
+    if (this.#part?.grant === grant) return;
     if (this.#part !== undefined && isSamePart(this.#part.grant, grant)) {
-      this.#part.grant = grant;
       this.#part.segment.renew(grant);
+      this.#part.grant = grant;
       return;
     }
     await this.#leave();
@@ -154,7 +203,7 @@ export class SegmentMembership {
     const segment: Segment = new Segment(this.#io, {
       ...{ node, name, grant, sockets, log, report },
       ...{ files: this.#files, key: this.#files.key(), controlKey: this.#controlKey },
-      priority: (known) => this.#priority(this.#part?.grant ?? grant, sockets, known),
+      priority: (known) => this.#priority(this.#grant ?? grant, sockets, known),
     });
     const part: Part = { segment, grant, stop, running: segment.run(stop.signal) };
     this.#part = part;
@@ -163,7 +212,7 @@ export class SegmentMembership {
       log.error({ segment: grant.segment, error: (error as Error).message }, "the part in the segment broke off");
       if (this.#part !== part) return;
       this.#part = undefined;
-      this.#later(() => this.#use(part.grant));
+      this.#later();
     });
   }
 

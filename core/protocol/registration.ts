@@ -37,8 +37,10 @@ export class Registration {
   follow(leader: KnownLeader | undefined, now: Millis): void {
     const isSame = leader !== undefined && leader.id === this.#leader?.id;
     this.#leader = leader;
-    if (leader === undefined) this.wakeAt = Infinity;
-    else if (!isSame) this.#begin(now);
+    if (leader === undefined) {
+      this.wakeAt = Infinity;
+      this.#isRegistered = false;
+    } else if (!isSame) this.#begin(now);
   }
 
   #begin(now: Millis): void {

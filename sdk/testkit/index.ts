@@ -30,6 +30,7 @@ export { SimRandom } from "./sim/random.ts";
 export { drawFaults, faultKinds } from "./sim/world/draw-faults.ts";
 export type { FaultSpan } from "./sim/world/draw-faults.ts";
 export type { Fault, LinkFault, NodeFault } from "./sim/world/faults.ts";
+export { placeOf } from "./sim/world/lan.ts";
 export type { Way } from "./sim/world/links.ts";
 export type {
   GroupPlace,
@@ -47,6 +48,7 @@ export { shrink } from "./sim/world/shrink.ts";
 export { isDeterministic, simulate } from "./sim/world/simulate.ts";
 export type { Checker, Outcome, Protocol } from "./sim/world/simulate.ts";
 export { Trace } from "./sim/world/trace.ts";
+export type { Turn } from "./sim/world/turns.ts";
 export { Violation } from "./sim/world/violation.ts";
 export { World } from "./sim/world/world.ts";
 export { StrictContent, collect, passingChunks } from "./strict-content.ts";

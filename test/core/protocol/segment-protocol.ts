@@ -2,7 +2,7 @@ import { SegmentMember } from "../../../core/protocol/segment-member.ts";
 import type { SegmentMemberOptions } from "../../../core/protocol/segment-member.ts";
 import type { SegmentEffect, SegmentEvent, SegmentMemory } from "../../../core/protocol/segment-events.ts";
 import { segmentTimings } from "../../../core/protocol/segment-timings.ts";
-import { addressOf, firstPort } from "../../../sdk/testkit/sim/world/lan.ts";
+import { placeOf } from "../../../sdk/testkit/sim/world/lan.ts";
 import type { SimMachine } from "../../../sdk/testkit/sim/world/machine-in-world.ts";
 import { Agreement } from "./segment-agreement.ts";
 import { registrationChecker } from "./segment-registered.ts";
@@ -26,8 +26,4 @@ export function segmentProtocol(create: CreateMember = (options) => new SegmentM
     },
     checkers: (world, run) => [tenureChecker(world), new Agreement(world, run), registrationChecker(world, run)],
   };
-}
-
-function placeOf(node: number): { readonly address: string; readonly port: number } {
-  return { address: addressOf(node), port: firstPort + node };
 }

@@ -55,13 +55,6 @@ export type NodeFault =
 /** An episode in which something is wrong, as data. */
 export type Fault = LinkFault | NodeFault;
 
-/** The nodes a fault names; none if it is for all. */
-export function nodesOf(fault: Fault): readonly number[] {
-  if ("node" in fault) return [fault.node];
-  if ("nodes" in fault) return fault.nodes ?? [];
-  return fault.kind === "one way cut" ? [...fault.from, ...fault.to] : [];
-}
-
 /** Whether it befalls datagrams rather than a node. */
 export function isLinkFault(fault: Fault): fault is LinkFault {
   return fault.kind === "deaf" || fault.kind === "mute" || !("node" in fault);

@@ -3,7 +3,7 @@ import type { Links } from "./links.ts";
 import type { GroupPlace, Place, WorldEvent } from "./machine-in-world.ts";
 
 /** The port of the first node; the others follow. */
-export const firstPort = 20_000;
+const firstPort = 20_000;
 
 /** The kind of the queue's events that are arrivals of datagrams. */
 export const arrival = 0;
@@ -29,7 +29,7 @@ export class Lan {
   send(from: number, name: string, to: Place, message: unknown): void {
     const node = to.port - firstPort;
     const number = this.#nextNumber(from);
-    if (!(node >= 0 && node < this.#count) || to.address !== addressOf(node)) return;
+    if (!(node >= 0 && node < this.#count) || to.address !== placeOf(node).address) return;
     this.#carry(from, node, number, false, { type: "message", from: name, message, way: "unicast" });
   }
 
@@ -70,9 +70,12 @@ export class Lan {
   }
 }
 
-/** The address of a node, which no other has. */
-export function addressOf(node: number): string {
-  return addresses[node] ?? (addresses[node] = `10.${node >> 16}.${(node >> 8) & 0xff}.${node & 0xff}`);
+/** Where datagrams for a node of any world go: an address and a port that no other node has. */
+export function placeOf(node: number): Place {
+  return (places[node] ??= {
+    address: `10.${node >> 16}.${(node >> 8) & 0xff}.${node & 0xff}`,
+    port: firstPort + node,
+  });
 }
 
-const addresses: string[] = [];
+const places: Place[] = [];

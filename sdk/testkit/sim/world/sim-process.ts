@@ -1,5 +1,5 @@
 import type { Millis } from "../../../machine.ts";
-import { addressOf, firstPort } from "./lan.ts";
+import { placeOf } from "./lan.ts";
 import type { SimMachine, SimNode } from "./machine-in-world.ts";
 
 /** Most that waits for a node that stands still. */
@@ -46,7 +46,7 @@ export class SimProcess<Settings, Event, Effect> {
   #ppm = 0;
 
   constructor(index: number, settings: Settings) {
-    this.node = { index, name: `n${index}`, at: { address: addressOf(index), port: firstPort + index }, settings };
+    this.node = { index, name: `n${index}`, at: placeOf(index), settings };
   }
 
   get isStill(): boolean {

@@ -3,7 +3,7 @@ import type { SimMachine, SimNode, WorldEvent } from "../../../../../sdk/testkit
 import type { RunFile } from "../../../../../sdk/testkit/sim/world/run-file.ts";
 import type { Fault } from "../../../../../sdk/testkit/sim/world/faults.ts";
 import { World } from "../../../../../sdk/testkit/sim/world/world.ts";
-import { firstPort, addressOf } from "../../../../../sdk/testkit/sim/world/lan.ts";
+import { placeOf } from "../../../../../sdk/testkit/sim/world/lan.ts";
 
 /** How a beacon is set up: whether it forgets to store a number before it uses it. */
 export interface BeaconSettings {
@@ -50,7 +50,7 @@ export class Beacon implements SimMachine<BeaconEvent | WorldEvent, BeaconEffect
     const store = { type: "store", memory: this.#number } as const;
     const effects: BeaconEffect[] = [
       { type: "multicast", channels, message: this.#number },
-      { type: "send", to: { address: addressOf(1), port: firstPort + 1 }, message: this.#number },
+      { type: "send", to: placeOf(1), message: this.#number },
     ];
     return this.#isHasty ? [...effects, store] : [store, ...effects];
   }

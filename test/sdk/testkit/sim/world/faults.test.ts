@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../../../../../sdk/testkit/sim/world/faults.ts";
-import { nodesOf } from "../../../../../sdk/testkit/sim/world/faults.ts";
 import { beaconRun, listenIn } from "./beacon.ts";
 
 const span = { at: 2_000, forMs: 4_000 };
@@ -204,14 +203,5 @@ describe("when the world settles", () => {
     expect(count(0, 1, "multicast", 5_002)).toBeGreaterThanOrEqual(29);
     expect(count(0, 2, "multicast", 5_002)).toBe(0);
     expect([world.reaches(0, 1, "unicast"), world.reaches(0, 2, "unicast")]).toEqual([true, false]);
-  });
-});
-
-describe("a fault", () => {
-  it("names its nodes", () => {
-    expect(nodesOf({ kind: "kill", node: 3, at: 0 })).toEqual([3]);
-    expect(nodesOf({ kind: "loss", permille: 1, at: 0 })).toEqual([]);
-    expect(nodesOf({ kind: "partition", nodes: [1, 2], at: 0 })).toEqual([1, 2]);
-    expect(nodesOf({ kind: "one way cut", from: [1], to: [2], at: 0 })).toEqual([1, 2]);
   });
 });
