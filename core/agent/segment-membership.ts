@@ -132,6 +132,7 @@ export class SegmentMembership {
 
   /** Goes on with the last grant if there is no newer one to be had. */
   async #settle(): Promise<void> {
+    this.#grant ??= this.#files.grant();
     let refusal: unknown;
     if (this.#isStale) {
       this.#isStale = false;
@@ -140,7 +141,6 @@ export class SegmentMembership {
         refusal = error;
       });
     }
-    this.#grant ??= this.#files.grant();
     if (this.#grant !== undefined) await this.#use(this.#grant);
     if (refusal !== undefined) throw refusal;
   }
@@ -148,7 +148,10 @@ export class SegmentMembership {
   async #fetch(): Promise<void> {
     const { at } = await this.#open(this.#grant?.ttl ?? 1);
     const key = createPublicKey(this.#files.key()).export({ format: "jwk" }).x ?? "";
-    const request: SegmentRequest = { at, key: Buffer.from(key, "base64url").toString("base64") };
+    const request: SegmentRequest = {
+      ...{ at, key: Buffer.from(key, "base64url").toString("base64") },
+      ...this.#lastRecord(),
+    };
     const body = Buffer.from(JSON.stringify(request));
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)]);
     const call = { method: "POST", body, signal };
@@ -161,6 +164,17 @@ export class SegmentMembership {
     this.#grant = readGrant(bytes);
     this.#files.storeGrant(this.#grant);
     this.#files.storeAddress(at.address);
+  }
+
+  /** A grant that another control gave, before this one, says nothing. */
+  #lastRecord(): Pick<SegmentRequest, "issuedAfter"> {
+    if (this.#grant === undefined) return {};
+    const { record, segment } = this.#grant;
+    try {
+      return { issuedAfter: readRecord(Buffer.from(record, "base64"), this.#controlKey, segment).issuedAt };
+    } catch {
+      return {};
+    }
   }
 
   /** Without a word of names or ways to control, which are lost when it is, this host is where it was before. */
@@ -192,12 +206,16 @@ export class SegmentMembership {
   async #use(grant: SegmentGrant): Promise<void> {
     const sockets = await this.#open(grant.ttl);
     if (this.#part?.grant === grant) return;
-    if (this.#part !== undefined && isSamePart(this.#part.grant, grant)) {
+    const { epoch = 0, channel } = grant;
+    const memory = this.#files.memory(grant.segment) ?? { epoch: 0, channel };
+    const hasForgotten = epoch > memory.epoch;
+    if (this.#part !== undefined && !hasForgotten && isSamePart(this.#part.grant, grant)) {
       this.#part.segment.renew(grant);
       this.#part.grant = grant;
       return;
     }
     await this.#leave();
+    if (hasForgotten) this.#files.storeMemory(grant.segment, { ...memory, epoch });
     const { node, name, log, report } = this.#options;
     const stop = new AbortController();
     const segment: Segment = new Segment(this.#io, {

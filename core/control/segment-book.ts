@@ -104,6 +104,11 @@ export class SegmentBook {
     return this.#pictures.get(segment)?.overOf(leader);
   }
 
+  /** The newest tenure of a node that is known. */
+  epochOf(segment: string, leader: string): number | undefined {
+    return this.partOf(segment, leader)?.epoch ?? this.overOf(segment, leader);
+  }
+
   /** How much a segment's nodes said that cannot be, and what the last of it was. */
   refusedIn(segment: string): SegmentPicture["refused"] | undefined {
     return this.#pictures.get(segment)?.refused;

@@ -34,7 +34,8 @@ export class SegmentGrants {
 
   /** The grant of a node as things are now. Throws DIST_ERR_NODE_UNKNOWN. */
   async of(id: string, request: SegmentRequest): Promise<SegmentGrant> {
-    await this.#roster.note(id, request);
+    const { at, issuedAfter = 0 } = request;
+    await this.#roster.note(id, { at, key: request.key });
     const segment = this.#roster.get(id)?.segment;
     if (segment === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: id });
     const now = Date.now();
@@ -47,9 +48,11 @@ export class SegmentGrants {
     const { ttl, reach, priority } = config;
     const { rank, eligible } = this.#settings.standingOf(segment, name);
     const provider = this.#kernel().registries.priorities.get(priority);
-    const maxPriority = highestPriority(provider, { id, name, address: request.at.address, rank });
+    const maxPriority = highestPriority(provider, { id, name, address: at.address, rank });
     const key = Buffer.from(request.key, "base64");
-    const attested = { segment, id, name, key, maxPriority, eligible, issuedAt: now };
+    // Others take no record that is older than the last one they saw, and a clock may be put back.
+    const issuedAt = Math.max(now, issuedAfter + 1);
+    const attested = { segment, id, name, key, maxPriority, eligible, issuedAt };
     const record = signRecord(attested, (bytes) => this.#authority.sign(bytes));
     return {
       ...{ segment, channel: this.#settings.channelOf(segment), ttl, reach, timings: timingsOf(config) },

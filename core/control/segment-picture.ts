@@ -90,7 +90,11 @@ export class SegmentPicture {
   /** Puts back what was known before control stopped; undefined stands for a tenure that is over. */
   restore(leader: string, epoch: number, part: SegmentPart | undefined): void {
     if (part === undefined || !this.#enrolled.has(leader)) this.#over.set(leader, epoch);
-    else this.#parts.set(leader, part);
+    else {
+      // Some may have gone since their leader spoke.
+      for (const id of part.members.keys()) if (!this.#enrolled.has(id)) part.members.delete(id);
+      this.#parts.set(leader, part);
+    }
     this.#placed = this.#placement();
   }
 
@@ -119,7 +123,8 @@ export class SegmentPicture {
   disconnected(now: Millis, node: string): SegmentChange[] {
     const entry = this.#enrolled.get(node);
     if (entry !== undefined) entry.awaySince ??= now;
-    return this.#settle(now);
+    // Only leaders speak; and all nodes may lose control at the same moment.
+    return this.#parts.has(node) ? this.#settle(now) : [];
   }
 
   /** Takes the report of a leader; one that cannot be is counted, and changes nothing. */
@@ -189,9 +194,18 @@ export class SegmentPicture {
     return this.#placed.get(node);
   }
 
-  /** The nodes that follow this leader, and itself. */
-  followersOf(part: SegmentPart): string[] {
-    return [...this.#placed].filter(([, at]) => at === part).map(([node]) => node);
+  /** How many nodes follow this leader, with itself. */
+  sizeOf(part: SegmentPart): number {
+    let count = 0;
+    for (const at of this.#placed.values()) if (at === part) count += 1;
+    return count;
+  }
+
+  /** How many nodes are connected to control. */
+  get connectedCount(): number {
+    let count = 0;
+    for (const { awaySince } of this.#enrolled.values()) if (awaySince === undefined) count += 1;
+    return count;
   }
 
   /** Why nothing is known of a part at the moment; undefined if something is. */

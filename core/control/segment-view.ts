@@ -73,7 +73,7 @@ export function summaryOf(segment: string, picture: SegmentPicture, now: Millis)
   const { enrolled, parts } = picture;
   const spoken = parts.filter((part) => picture.silenceOf(part, now) === undefined);
   const main = spoken[0] ?? parts[0];
-  const connected = [...enrolled.values()].filter(({ awaySince }) => awaySince === undefined).length;
+  const connected = picture.connectedCount;
   const counts = { enrolled: enrolled.size, connected };
   if (main === undefined) {
     const since = picture.leaderlessSince;
@@ -82,7 +82,7 @@ export function summaryOf(segment: string, picture: SegmentPicture, now: Millis)
     return { segment, state: "no leader", reason, since, members: 0, ...counts };
   }
   const silence = picture.silenceOf(main, now);
-  const members = picture.followersOf(main).length;
+  const members = picture.sizeOf(main);
   const state = silence !== undefined ? "no word" : spoken.length > 1 ? "split" : "led";
   return {
     segment,
@@ -116,7 +116,7 @@ export function viewOf(segment: string, picture: SegmentPicture, now: Millis): S
   const parts = picture.parts.map((part) => {
     const { leader, epoch, revision, since, reportedAt, counters } = part;
     const silence = picture.silenceOf(part, now);
-    const members = picture.followersOf(part).length;
+    const members = picture.sizeOf(part);
     const tenure = { leader: nameOf(picture, leader), epoch, revision, since, reportedAt, members, counters };
     return { ...tenure, ...(silence === undefined ? {} : { silence }) };
   });

@@ -115,7 +115,9 @@ export class Segments implements AsyncDisposable {
   /** What a node needs to take part in its segment. Throws DIST_ERR_NODE_UNKNOWN and DIST_ERR_AUTH_TWICE. */
   async grant(id: string, request: SegmentRequest): Promise<SegmentGrant> {
     this.#parts.hub.checkSingle(id);
-    return this.#grants.of(id, request);
+    const grant = await this.#grants.of(id, request);
+    const epoch = this.#book.epochOf(grant.segment, id);
+    return epoch === undefined ? grant : { ...grant, epoch };
   }
 
   /** Declarations may have changed: members of segments that are declared otherwise now are told. */
@@ -254,17 +256,17 @@ export class Segments implements AsyncDisposable {
     const now = Date.now();
     try {
       this.#happened(this.#book.tick(now));
-      for (const segment of this.#late.keys()) {
+      // Those that fail again are for the next time.
+      for (const segment of [...this.#late]) {
         this.#late.delete(segment);
         await this.#lockOut(segment);
       }
       for (const segment of await this.#keys.tick(now)) this.#tell(this.#roster.in(segment), { type: "segment" });
-      await this.#flush();
     } catch (error) {
       this.#warn(error, "segments could not be looked after");
-    } finally {
-      this.#ticking = undefined;
     }
+    await this.#flush();
+    this.#ticking = undefined;
   }
 
   async #flush(): Promise<void> {

@@ -114,11 +114,15 @@ export interface SegmentRequest {
   readonly at: Endpoint;
   /** Base64 of its Ed25519 public key for datagrams, 32 bytes. */
   readonly key: string;
+  /** When the record it has was issued: the next one is to be later, whatever control's clock says by then. */
+  readonly issuedAfter?: number;
 }
 
 /** What a node needs to take part in its segment. */
 export interface SegmentGrant {
   readonly segment: string;
+  /** The newest tenure of this node that control knows of; a node that forgot it begins with a newer one. */
+  readonly epoch?: number;
   readonly channel: Channel;
   readonly ttl: number;
   readonly reach: "auto" | "multicast" | "unicast";

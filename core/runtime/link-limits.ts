@@ -6,7 +6,8 @@ export const linkLimits = {
   headerBytes: 8 * 1024,
   /** The body of one request, in bytes. */
   bodyBytes: 64 * 1024 * 1024,
-  connections: 4096,
+  /** Of 10,000 nodes each keeps one to control, and may use others to say something. */
+  connections: 32_768,
   /** Connections without a certificate of the authority, which can only be there to enrol. */
   strangers: 64,
   handshakeMs: 5_000,

@@ -29,35 +29,43 @@ export const channelShape = {
   description: "The channel of a segment.",
 } as const satisfies ObjectSchema;
 
-const requestShape = { type: "object", required: ["at", "key"], properties: { at: endpointShape, key } } as const;
+const requestShape = closed({ at: endpointShape, key }, { issuedAfter: { ...count, maximum: 2 ** 48 } });
 
 const longestMs = 60 * 60 * 1_000;
 const millis = { type: "integer", minimum: 1, maximum: longestMs, description: "Milliseconds." } as const;
 const span = { type: "array", items: millis, minItems: 2, maxItems: 2, description: "Least and most." } as const;
-const grantShape = closed({
-  segment: name,
-  channel: channelShape,
-  ttl: { type: "integer", minimum: 0, maximum: 255, description: "Routers that datagrams may pass." },
-  reach: { type: "string", enum: ["auto", "multicast", "unicast"], description: "How members reach all others." },
-  timings: closed({
-    periodMs: millis,
-    missedPeriods: { type: "integer", minimum: 1, maximum: 1_000, description: "Periods that may be missed." },
-    liveness: { type: "string", enum: ["fixed", "adaptive"], description: "Whether loss is measured." },
-    answerMs: millis,
-    claimMs: span,
-    voteMs: span,
-    registerMs: millis,
-    reportMs: span,
-    distrustMs: millis,
-  }),
-  keys: { type: "array", items: closed({ epoch: count, key }), minItems: 1, maxItems: 8, description: "Keys." },
-  sealWith: count,
-  record: { type: "string", pattern: "^[A-Za-z0-9+/]{4,8192}={0,2}$", description: "Base64 of a signed record." },
-  priority: { type: "string", minLength: 1, maxLength: 200, description: "Who ranks." },
-  rank: { type: "integer", minimum: 0, maximum: 1_000, description: "The attested rank." },
-  eligible: { type: "boolean", description: "Whether it may lead." },
-  peers: { type: "array", items: closed({ id, address, port }), maxItems: mostMembers, description: "Other members." },
-});
+const grantShape = closed(
+  {
+    segment: name,
+    channel: channelShape,
+    ttl: { type: "integer", minimum: 0, maximum: 255, description: "Routers that datagrams may pass." },
+    reach: { type: "string", enum: ["auto", "multicast", "unicast"], description: "How members reach all others." },
+    timings: closed({
+      periodMs: millis,
+      missedPeriods: { type: "integer", minimum: 1, maximum: 1_000, description: "Periods that may be missed." },
+      liveness: { type: "string", enum: ["fixed", "adaptive"], description: "Whether loss is measured." },
+      answerMs: millis,
+      claimMs: span,
+      voteMs: span,
+      registerMs: millis,
+      reportMs: span,
+      distrustMs: millis,
+    }),
+    keys: { type: "array", items: closed({ epoch: count, key }), minItems: 1, maxItems: 8, description: "Keys." },
+    sealWith: count,
+    record: { type: "string", pattern: "^[A-Za-z0-9+/]{4,8192}={0,2}$", description: "Base64 of a signed record." },
+    priority: { type: "string", minLength: 1, maxLength: 200, description: "Who ranks." },
+    rank: { type: "integer", minimum: 0, maximum: 1_000, description: "The attested rank." },
+    eligible: { type: "boolean", description: "Whether it may lead." },
+    peers: {
+      type: "array",
+      items: closed({ id, address, port }),
+      maxItems: mostMembers,
+      description: "Other members.",
+    },
+  },
+  { epoch: count },
+);
 
 const longestRequest = 4 * 1024;
 /** What `readGrant` takes at most, in bytes: all members a segment can have, and room to spare. */
@@ -92,8 +100,12 @@ function isHost(text: string): boolean {
   return version === 6 && !/^(ff|::$)/i.test(text);
 }
 
-function closed(properties: Readonly<Record<string, Schema>>): ObjectSchema {
-  return { type: "object", required: Object.keys(properties), properties, description: "All of it." };
+function closed(
+  required: Readonly<Record<string, Schema>>,
+  optional: Readonly<Record<string, Schema>> = {},
+): ObjectSchema {
+  const properties = { ...required, ...optional };
+  return { type: "object", required: Object.keys(required), properties, description: "All of it." };
 }
 
 function parse(shape: ObjectSchema, bytes: Uint8Array, refuse: (problem: string) => Error): unknown {

@@ -163,7 +163,6 @@ class Bench {
     }
     const { user, system } = process.cpuUsage(before);
     this.#row("CPU at rest, ms a second", format((user + system) / 1_000 / seconds, 1));
-    globalThis.gc?.();
     this.#row("memory (RSS) at rest, MiB", memory());
   }
 

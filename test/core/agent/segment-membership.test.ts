@@ -139,6 +139,22 @@ it("never goes back to an older grant", async () => {
   expect(warnings).toHaveLength(1);
 });
 
+it("begins with a newer tenure than control knows of if it has forgotten its own", async () => {
+  keep("grant.json", grantOf("hall-1"));
+  const epochs: number[] = [];
+  const grant = { ...grantOf("hall-1"), epoch: 9 };
+  const answer = async () => ({ status: 200, headers: {}, body: [Buffer.from(JSON.stringify(grant))] });
+  const report: MembershipOptions["report"] = (word) =>
+    void (word.type === "segment" && epochs.push(word.report.epoch));
+  const membership = await takePart(answer, { report });
+  await vi.waitFor(() => expect(epochs).toContain(1), deadline);
+  membership.connected();
+  await vi.waitFor(() => expect(epochs.at(-1)).toBe(10), deadline);
+  membership.connected();
+  membership.take({ type: "segment-report" });
+  expect(entered).toEqual(["hall-1", "hall-1"]);
+});
+
 it("takes part in its segment while not even the name of control is known", async () => {
   keep("grant.json", grantOf("hall-1"));
   keep("address.json", { address: "127.0.0.1" });

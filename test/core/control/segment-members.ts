@@ -115,8 +115,8 @@ export class SpokenNode {
     return this.say({ type: "segment", segment, report, reach: "multicast" });
   }
 
-  async grant(at = { address: "127.0.0.1", port: 7500 }): Promise<SegmentGrant> {
-    const { status, bytes } = await this.#post(linkPaths.segment, { at, key: this.key });
+  async grant(at = { address: "127.0.0.1", port: 7500 }, more: object = {}): Promise<SegmentGrant> {
+    const { status, bytes } = await this.#post(linkPaths.segment, { at, key: this.key, ...more });
     if (status !== 200) throw new Error(`control answers ${status}: ${Buffer.from(bytes).toString()}`);
     return readGrant(bytes);
   }

@@ -113,6 +113,25 @@ describe.each(databases)("segments at control, with the %s database", (database)
       expect(Buffer.from(record.key).toString("base64")).toBe(one!.key);
     });
 
+    it("has a record later than the one that a node has, wherever control's clock was put", async () => {
+      const [a] = await members("hall-10", "late-1");
+      const at = { address: "192.0.2.1", port: 1 };
+      const issuedAt = async (more: object) => {
+        const { record } = await a!.grant(at, more);
+        return readRecord(Buffer.from(record, "base64"), readPublicKey(a!.signingKey), "hall-10").issuedAt;
+      };
+      const before = await issuedAt({});
+      expect(await issuedAt({ issuedAfter: before + 3_600_000 })).toBe(before + 3_600_001);
+      expect(await issuedAt({ issuedAfter: 1 })).toBeGreaterThanOrEqual(before);
+    });
+
+    it("says which tenure of a node is known, in case it has forgotten", async () => {
+      const [a] = await members("hall-11", "forgetful");
+      expect(await a!.grant()).not.toHaveProperty("epoch");
+      await a!.report(reportOf(a!.id, [], { epoch: 7 }), "hall-11");
+      expect(await a!.grant()).toMatchObject({ epoch: 7 });
+    });
+
     it("derives a channel from the name of a segment that nobody declared", async () => {
       const [a] = await members("hall-7", "d-1");
       const { channel, timings } = await a!.grant();
@@ -288,6 +307,22 @@ describe.each(databases)("segments at control, with the %s database", (database)
       await again.load();
       expect(await again.of("turning", now)).toEqual(await keys.of("turning", now));
       await trial.control.db.deleteFrom("segment_key").where("segment", "=", "turning").execute();
+    });
+
+    it("are made once the database takes them again; till then all else goes on", async () => {
+      const [a, b] = await members("hall-12", "db-a", "db-b");
+      const { sealWith } = await a!.grant();
+      const { schema } = trial.control.db;
+      await schema.alterTable("segment_key").renameTo("lost_key").execute();
+      await call("DELETE", "/v1/nodes/db-b");
+      await a!.report(reportOf(a!.id, [b!.id], { epoch: 5 }), "hall-12");
+      const stored = () => trial.control.db.selectFrom("segment_part").select("epoch").where("leader", "=", a!.id);
+      await expect.poll(() => stored().executeTakeFirst(), { timeout: 20_000 }).toEqual({ epoch: 5 });
+      expect(await a!.grant()).toMatchObject({ sealWith });
+      const told = a!.order("segment");
+      await schema.alterTable("lost_key").renameTo("segment_key").execute();
+      await told;
+      expect(await a!.grant()).toMatchObject({ sealWith: sealWith + 1 });
     });
 
     it("are the same after a restart", async () => {

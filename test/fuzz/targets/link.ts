@@ -110,11 +110,11 @@ const report = defineTarget({
 const key = Buffer.alloc(32, 7).toString("base64");
 const requests: readonly SegmentRequest[] = [
   { at, key },
-  { at: { address: "2001:db8::1", port: 1 }, key },
+  { at: { address: "2001:db8::1", port: 1 }, key, issuedAfter: 5 },
 ];
 const grants: readonly SegmentGrant[] = [
   {
-    ...{ segment: "hall-1", channel, ttl: 1, reach: "auto", timings: segmentTimings.usual, sealWith: 2 },
+    ...{ segment: "hall-1", epoch: 3, channel, ttl: 1, reach: "auto", timings: segmentTimings.usual, sealWith: 2 },
     keys: [1, 2].map((epoch) => ({ epoch, key })),
     ...{ record: "AAAA", priority: "default", rank: 3, eligible: true, peers: [{ id: "n2", ...at }] },
   },
