@@ -50,6 +50,8 @@ export class SegmentMembership {
   readonly #controlKey: KeyObject;
   /** What control granted last. */
   #grant: SegmentGrant | undefined;
+  /** The segment of whose members control has told since this agent started. */
+  #knows: string | undefined;
   /** Whether control may grant something else by now. */
   #isStale = false;
   /** What is under way: one thing after the other, of which one waits at most, and one is tried again later. */
@@ -151,6 +153,7 @@ export class SegmentMembership {
     const request: SegmentRequest = {
       ...{ at, key: Buffer.from(key, "base64url").toString("base64") },
       ...this.#lastRecord(),
+      ...(this.#part === undefined || this.#knows === undefined ? {} : { knows: this.#knows }),
     };
     const body = Buffer.from(JSON.stringify(request));
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)]);
@@ -161,7 +164,10 @@ export class SegmentMembership {
       const problem = `status ${answer.status} for a grant: ${bytes.toString("utf8", 0, longestReason)}`;
       throw failure("DIST_ERR_TRANSFER_BROKEN", { peer: "control", problem });
     }
-    this.#grant = readGrant(bytes);
+    const grant = readGrant(bytes);
+    const before = request.knows === grant.segment ? this.#grant?.peers : undefined;
+    this.#grant = { ...grant, peers: before ?? grant.peers };
+    this.#knows = grant.segment;
     this.#files.storeGrant(this.#grant);
     this.#files.storeAddress(at.address);
   }

@@ -45,6 +45,7 @@ export class Segment {
   #memberCount: number | undefined;
   #clockGap: number;
   #eligible: boolean;
+  #peers: SegmentGrant["peers"];
 
   constructor(io: Io, options: SegmentOptions) {
     const { grant, node, name, files, sockets, log } = options;
@@ -55,6 +56,7 @@ export class Segment {
     this.#options = options;
     this.#clockGap = this.#gapOfClocks();
     this.#eligible = grant.eligible;
+    this.#peers = grant.peers;
     this.#channel = new SecureChannel(io, {
       ...{ segment, id: node, bootSequence: files.nextBoot(io.clock.wallTime()), keys: keysOf(grant) },
       ...{ record: Buffer.from(grant.record, "base64"), signingKey: options.key, controlKey: options.controlKey },
@@ -129,7 +131,9 @@ export class Segment {
     this.#channel.useRecord(Buffer.from(grant.record, "base64"));
     this.#channel.useKeys(keysOf(grant));
     this.#eligible = grant.eligible;
-    this.#driven?.send({ type: "acquaintances", members: acquaintancesOf(grant) });
+    // Of those it was told of before it knows better by now where they are.
+    if (grant.peers !== this.#peers) this.#driven?.send({ type: "acquaintances", members: acquaintancesOf(grant) });
+    this.#peers = grant.peers;
     this.#driven?.send({ type: "move", channel: grant.channel });
     this.#rank();
   }

@@ -104,6 +104,11 @@ export class SegmentBook {
     return this.#pictures.get(segment)?.overOf(leader);
   }
 
+  /** The newest channel that a leader reported; 0 if none did. */
+  channelNumberIn(segment: string): number {
+    return Math.max(0, ...(this.#pictures.get(segment)?.parts ?? []).map(({ channel }) => channel.number));
+  }
+
   /** The newest tenure of a node that is known. */
   epochOf(segment: string, leader: string): number | undefined {
     return this.partOf(segment, leader)?.epoch ?? this.overOf(segment, leader);

@@ -34,7 +34,7 @@ export class SegmentGrants {
 
   /** The grant of a node as things are now. Throws DIST_ERR_NODE_UNKNOWN. */
   async of(id: string, request: SegmentRequest): Promise<SegmentGrant> {
-    const { at, issuedAfter = 0 } = request;
+    const { at, issuedAfter = 0, knows } = request;
     await this.#roster.note(id, { at, key: request.key });
     const segment = this.#roster.get(id)?.segment;
     if (segment === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: id });
@@ -57,7 +57,7 @@ export class SegmentGrants {
     return {
       ...{ segment, channel: this.#settings.channelOf(segment), ttl, reach, timings: timingsOf(config) },
       ...{ keys, sealWith, record: Buffer.from(record).toString("base64"), priority, rank, eligible },
-      peers: this.#peersOf(segment, id),
+      peers: knows === segment ? [] : this.#peersOf(segment, id),
     };
   }
 

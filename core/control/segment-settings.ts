@@ -10,6 +10,8 @@ import type { Schema } from "./store/schema.ts";
 const usualPort = 7402;
 /** The rank of the first of the leaders that were chosen beforehand; a node that nobody chose has 0. */
 const highestRank = 1_000;
+/** No segment moves so often: a number above was made up. */
+const highestReached = 2 ** 40;
 
 /** How each segment is declared, and which channel it talks on. */
 export class SegmentSettings {
@@ -63,10 +65,11 @@ export class SegmentSettings {
     return { changed, moved };
   }
 
-  /** From now on the segment's channel is at this address, under the next number. */
-  async move(segment: string, address: string): Promise<Channel> {
+  /** From now on the segment's channel is at this address, under the next number; also next to one it has `reached`. */
+  async move(segment: string, address: string, reached: number): Promise<Channel> {
     const { host: group, port } = parseAddress(address);
-    const channel = { number: this.channelOf(segment).number + 1, group, port };
+    const number = Math.max(this.channelOf(segment).number, Math.min(reached, highestReached)) + 1;
+    const channel = { number, group, port };
     await this.#setChannel(segment, channel);
     return channel;
   }

@@ -144,7 +144,7 @@ export class Segments implements AsyncDisposable {
   /** Its leader moves the segment to another channel. Throws DIST_ERR_SEGMENT_UNKNOWN. */
   async move(segment: string, channel: string): Promise<SegmentGrant["channel"]> {
     this.view(segment);
-    const moved = await this.#settings.move(segment, channel);
+    const moved = await this.#settings.move(segment, channel, this.#book.channelNumberIn(segment));
     this.#tellToMove(segment);
     return moved;
   }

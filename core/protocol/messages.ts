@@ -116,6 +116,8 @@ export interface SegmentRequest {
   readonly key: string;
   /** When the record it has was issued: the next one is to be later, whatever control's clock says by then. */
   readonly issuedAfter?: number;
+  /** The segment whose other members it knows: they need not be told to it again, which would be much in a big one. */
+  readonly knows?: string;
 }
 
 /** What a node needs to take part in its segment. */

@@ -29,7 +29,7 @@ export const channelShape = {
   description: "The channel of a segment.",
 } as const satisfies ObjectSchema;
 
-const requestShape = closed({ at: endpointShape, key }, { issuedAfter: { ...count, maximum: 2 ** 48 } });
+const requestShape = closed({ at: endpointShape, key }, { issuedAfter: { ...count, maximum: 2 ** 48 }, knows: name });
 
 const longestMs = 60 * 60 * 1_000;
 const millis = { type: "integer", minimum: 1, maximum: longestMs, description: "Milliseconds." } as const;

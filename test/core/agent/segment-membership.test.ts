@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPublicKey } from "node:crypto";
@@ -47,7 +47,7 @@ function grantOf(segment: string): SegmentGrant {
 
 /** A node that control answers so, and whose waits to try again end when they are told to. */
 async function takePart(
-  request: () => ReturnType<Http["request"]>,
+  request: Http["request"],
   differing: Partial<MembershipOptions> = {},
 ): Promise<SegmentMembership> {
   const { log: quiet } = recordingHost({ name: "test", api: 1, setup: () => undefined });
@@ -153,6 +153,28 @@ it("begins with a newer tenure than control knows of if it has forgotten its own
   membership.connected();
   membership.take({ type: "segment-report" });
   expect(entered).toEqual(["hall-1", "hall-1"]);
+});
+
+it("asks for the other members of its segment once a start, and keeps them for the next one", async () => {
+  keep("grant.json", grantOf("hall-1"));
+  const asked: unknown[] = [];
+  const peers = [{ id: idOf(2), address: "127.0.0.1", port: 9 }];
+  const membership = await takePart(async (_peer, _path, call) => {
+    asked.push(JSON.parse(Buffer.from(call?.body as Uint8Array).toString()));
+    const grant = { ...grantOf("hall-1"), peers: asked.length === 1 ? peers : [] };
+    return { status: 200, headers: {}, body: [Buffer.from(JSON.stringify(grant))] };
+  });
+  await vi.waitFor(() => expect(entered).toEqual(["hall-1"]), deadline);
+  membership.connected();
+  await vi.waitFor(() => expect(asked).toHaveLength(1), deadline);
+  membership.connected();
+  await vi.waitFor(() => expect(asked).toHaveLength(2), deadline);
+  membership.connected();
+  await vi.waitFor(() => expect(asked).toHaveLength(3), deadline);
+  expect(asked[0]).not.toHaveProperty("knows");
+  expect(asked[2]).toMatchObject({ knows: "hall-1", issuedAfter: 1_000 });
+  const kept = JSON.parse(readFileSync(join(directory, "segment", "grant.json"), "utf8")) as SegmentGrant;
+  expect(kept.peers).toEqual(peers);
 });
 
 it("takes part in its segment while not even the name of control is known", async () => {

@@ -315,6 +315,16 @@ describe("a node", () => {
     expect(kinds(lead(1, "b", "cde"))).toEqual(["leader b"]);
   });
 
+  it("that went right before control stopped is not found again in what its leader said", () => {
+    lead(1, "a", "bcde");
+    const part = book.partOf("hall", "a");
+    const again = new SegmentBook(now);
+    for (const id of ["a", "b", "c", "d"]) again.enrol(now, { id, name: `node-${id}`, segment: "hall" });
+    again.restore("hall", "a", 1, part);
+    expect(again.summary("hall", now)).toMatchObject({ members: 4, enrolled: 4 });
+    expect(again.placeOf("e")).toBeUndefined();
+  });
+
   it("that is enrolled anew counts as not connected until it is", () => {
     book.enrol(now, { id: "f", name: "node-f", segment: "hall" });
     now += 90_000;

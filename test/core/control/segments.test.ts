@@ -125,6 +125,14 @@ describe.each(databases)("segments at control, with the %s database", (database)
       expect(await issuedAt({ issuedAfter: 1 })).toBeGreaterThanOrEqual(before);
     });
 
+    it("leaves out the members of a segment that the node knows already, and of no other", async () => {
+      const [a, b] = await members("hall-13", "knows-1", "knows-2");
+      await a!.grant();
+      const at = { address: "192.0.2.1", port: 1 };
+      expect((await b!.grant(at, { knows: "hall-13" })).peers).toEqual([]);
+      expect((await b!.grant(at, { knows: "hall-12" })).peers).toMatchObject([{ id: a!.id }]);
+    });
+
     it("says which tenure of a node is known, in case it has forgotten", async () => {
       const [a] = await members("hall-11", "forgetful");
       expect(await a!.grant()).not.toHaveProperty("epoch");
@@ -357,6 +365,14 @@ describe.each(databases)("segments at control, with the %s database", (database)
       expect((await again).channel.number).toBe(2);
       await expect(call("POST", "/v1/segments/none/move", { channel: "239.9.9.9:9999" })).rejects.toThrow("404");
       await expect(call("POST", "/v1/segments/hall-6/move", { channel: "10.9.9.9:9999" })).rejects.toThrow("400");
+    });
+
+    it("is moved onwards from where its leader has it, even if control knows of less", async () => {
+      const [a] = await members("hall-14", "m-far");
+      const channel = { number: 7, group: "239.192.0.1", port: 7402 };
+      await a!.report(reportOf(a!.id, [], { channel }), "hall-14");
+      const moved = await call("POST", "/v1/segments/hall-14/move", { channel: "239.9.9.9:9999" });
+      expect(moved).toEqual({ channel: { number: 8, group: "239.9.9.9", port: 9999 } });
     });
 
     it("that is declared otherwise is a move; declaring it once more is none", async () => {

@@ -79,7 +79,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "return this.#election.distrust(now);",
     to: "return;",
   },
-  "never drops a silent member": { file: "roll", from: 'this.#drop(id, "silent", now);', to: "" },
+  "never drops a silent member": {
+    file: "roll",
+    from: "if (now >= missedAt && entry.askedCount >= asksBeforeDrop) this.#drop",
+    to: "if (entry.askedCount === Infinity) this.#drop",
+  },
   "forgets which channel it was on": { file: "channels", from: "    this.#self.remember({ channel });\n", to: "" },
   "takes the higher address for the better": {
     file: "candidate",

@@ -12,7 +12,7 @@ import type { MemberSettings } from "./segment-world.ts";
  */
 
 /** The numbers 0 … count - 1. */
-export function numbers(count: number): readonly number[] {
+function numbers(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
@@ -68,6 +68,22 @@ export function aDeafMemberIsAlone(seeds: number, to: "multicast" | "everything"
     const { before, leader, changes } = tryOut({ seed, count, timings, lossPermille: 0, create }, befall, 1);
     const isSame = leader === before && changes === 0;
     return isSame ? undefined : `n${before} led; it was left ${changes} times, and n${leader} leads`;
+  });
+}
+
+/** R3: when its leader begins a newer epoch, because of one that was newer than its own, control is told at once. */
+export function aNewEpochIsTold(seeds: number, create?: CreateMember): string | undefined {
+  return firstOf(["fast"], seeds, (timings, seed) => {
+    const count = 5;
+    // It hears nobody, and so leads in the next epoch.
+    const befall = (led: number) => {
+      const deaf = (led + 1) % count;
+      const core = numbers(count).filter((node) => node !== deaf);
+      return { faults: [{ kind: "deaf", node: deaf, to: "everything", at: 0 } as const], core, forMs: 10_000 };
+    };
+    const { epoch = 0, lastReport } = tryOut({ seed, count, timings, lossPermille: 0, create }, befall, 1);
+    const isTold = epoch > 1 && lastReport?.epoch === epoch;
+    return isTold ? undefined : `it is epoch ${epoch}, and control was told of ${lastReport?.epoch}`;
   });
 }
 

@@ -4,6 +4,7 @@ import {
   aDeafLeaderIsReplaced,
   aDeafMemberIsAlone,
   aMoveIsFollowed,
+  aNewEpochIsTold,
   aPauseIsSurvived,
   leadersMerge,
   reelections,
@@ -57,6 +58,8 @@ describe("a segment with a leader", () => {
     expect(leadersMerge(30)).toBeUndefined());
 
   it("moves to another channel without losing anybody (E10)", () => expect(aMoveIsFollowed(20)).toBeUndefined());
+
+  it("tells control at once of a newer epoch (R3)", () => expect(aNewEpochIsTold(20)).toBeUndefined());
 
   it("knows of its dead, and tells control, in time (R2)", () => expect(theDeadAreReported(20)).toBeUndefined());
 });

@@ -45,7 +45,9 @@ export interface Recovery {
   readonly begun: number;
   /** On which channel each listens in the end. */
   readonly channels: ReadonlyMap<number, number>;
-  /** What control was told last before the misfortune ended. */
+  /** Of the leader, in the end. */
+  readonly epoch: number | undefined;
+  /** What those who are spared told control last, before the misfortune ended. */
   readonly lastReport: SegmentReport | undefined;
   readonly members: readonly MemberSettings[];
 }
@@ -71,12 +73,15 @@ export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, lim
   );
   const world: SegmentWorld = new World(run, segmentProtocol(trial.create).start);
   const agreement = new Agreement(world, run);
+  const view = new SegmentView(world);
   world.watch(agreement);
+  world.watch(view);
   let [claimCount, changes, begun] = [0, 0, 0];
   let lastReport: SegmentReport | undefined;
   world.watch({
     effect(node, effect: SegmentEffect, now) {
-      if (effect.type === "report" && now < settleAt) lastReport = effect.report;
+      const isSpared = core?.includes(node) ?? true;
+      if (effect.type === "report" && now < settleAt && isSpared) lastReport = effect.report;
       const isMeanwhile = now > begin && now < settleAt && core?.includes(node) === true;
       if (isMeanwhile && effect.type === "tell" && effect.fact.what === "state") {
         changes += effect.fact.tenure?.leader === `n${before}` ? 0 : 1;
@@ -93,7 +98,9 @@ export function tryOut(trial: Trial, befall: (leader: number) => Misfortune, lim
     world.runUntil(now);
   const leader = agreement.leader === undefined ? undefined : Number(agreement.leader.slice(1));
   const { agreedAt, channels } = agreement;
-  return { before, leader, tookMs: agreedAt - settleAt, claimCount, changes, begun, channels, lastReport, members };
+  const tookMs = agreedAt - settleAt;
+  const epoch = leader === undefined ? undefined : view.get(leader).tenure?.epoch;
+  return { before, leader, tookMs, claimCount, changes, begun, channels, epoch, lastReport, members };
 }
 
 /** All who lead at some time from a segment's rest on, if nothing happens to it for so long. */
