@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { failure } from "distributary/sdk";
 import type { Exec, Io, Log } from "distributary/sdk";
@@ -87,8 +88,11 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   ]);
 }
 
+/** Throws DIST_ERR_OPTIONS_INVALID if others cannot reach this host there. */
 function endpointOf({ host, port }: { host: string; port: number }): { address: string; port: number } {
-  return { address: host, port };
+  if (isIP(host) !== 0 && host !== "0.0.0.0" && host !== "::") return { address: host, port };
+  const problems = `'${host}' is no IP address of this host by which others can reach it`;
+  throw failure("DIST_ERR_OPTIONS_INVALID", { owner: "agent.listen", problems });
 }
 
 async function enrolNow(

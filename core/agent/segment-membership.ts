@@ -245,7 +245,9 @@ export class SegmentMembership {
     const { maxPriority } = readRecord(Buffer.from(grant.record, "base64"), this.#controlKey, grant.segment);
     const who = { id: node, name, address: sockets.at.address, rank: grant.rank, directory };
     const facts = ownFacts(this.#io, { ...who, ...(location === undefined ? {} : { location }) }, sites(), known);
-    return Math.min(kernel.registries.priorities.get(grant.priority).of(facts), maxPriority);
+    const priority = kernel.registries.priorities.get(grant.priority).of(facts);
+    // Whatever a plugin answers: others would drop what is no priority.
+    return Number.isFinite(priority) ? Math.trunc(Math.min(Math.max(priority, 0), maxPriority)) : 0;
   }
 
   async #leave(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { Io, Log } from "distributary/sdk";
+import type { Io, Log, Machine } from "distributary/sdk";
 import type { SegmentGrant, SegmentWord } from "../protocol/messages.ts";
 import type { Acquaintance, SegmentEffect, SegmentEvent, SegmentFact } from "../protocol/segment-events.ts";
 import { SegmentMember } from "../protocol/segment-member.ts";
@@ -77,7 +77,7 @@ export class Segment {
     const { clock } = this.#io;
     const { files, grant } = this.#options;
     const { periodMs } = grant.timings;
-    const driven = drive(this.#member, (effect) => this.#tryTo(effect), clock, this.#stop.signal);
+    const driven = drive(this.#guarded(), (effect) => this.#tryTo(effect), clock, this.#stop.signal);
     this.#driven = driven;
     driven.send({ type: "start" });
     const over = AbortSignal.any([signal, this.#stop.signal]);
@@ -92,6 +92,24 @@ export class Segment {
     driven.send({ type: "leave" });
     this.#stop.abort(new Error("the node leaves its segment"));
     files.storeMarks(grant.segment, this.#channel.marks());
+  }
+
+  /** A fault of the machine ends this part in the segment, not the agent. */
+  #guarded(): Machine<SegmentEvent, SegmentEffect> {
+    const [member, stop] = [this.#member, this.#stop];
+    return {
+      handle(event, now) {
+        try {
+          return member.handle(event, now);
+        } catch (error) {
+          stop.abort(error);
+          return [];
+        }
+      },
+      get wakeAt() {
+        return member.wakeAt;
+      },
+    };
   }
 
   /** What cannot be done ends this part, with all that would follow: nothing is said that was not stored before. */

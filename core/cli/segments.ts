@@ -1,3 +1,4 @@
+import { failure } from "distributary/sdk";
 import { formatDuration } from "../../config/units.ts";
 import type { SegmentMemberView, SegmentSummary, SegmentView } from "../control/segment-view.ts";
 import { Client, controlOptions } from "./client.ts";
@@ -33,6 +34,11 @@ export const segments = defineCommand({
     const { segment, move, report } = values;
     const say = (value: unknown, text: string) => print(values.json ? JSON.stringify(value) : text);
     const now = Date.now();
+    if (segment === undefined && (move !== undefined || report))
+      throw failure("DIST_ERR_USAGE", {
+        command: "distributary segments",
+        problem: "name the segment to move or to ask",
+      });
     if (segment === undefined) {
       const all = await client.get<SegmentSummary[]>("/v1/segments", signal);
       const rows = all.map((one) => rowOf(one, now));

@@ -53,13 +53,20 @@ export class SegmentKeys {
     });
   }
 
-  /** Takes the steps that are due; names the segments that took one. */
+  /** Takes the steps that are due; names the segments that took one. The others are due again at the next call. */
   async tick(now: Millis): Promise<string[]> {
     const due = [...this.#rings].filter(([segment, ring]) => nextRing(segment, ring, now) !== undefined);
+    const stepped: string[] = [];
     for (const [segment] of due) {
-      await this.#step(segment, (keys) => (keys === undefined ? keys : (nextRing(segment, keys, now) ?? keys)));
+      try {
+        await this.#step(segment, (keys) => (keys === undefined ? keys : (nextRing(segment, keys, now) ?? keys)));
+        stepped.push(segment);
+      } catch (error) {
+        if (stepped.length > 0) break;
+        throw error;
+      }
     }
-    return due.map(([segment]) => segment);
+    return stepped;
   }
 
   #step<Ring extends readonly KeyRow[] | undefined>(

@@ -4,6 +4,8 @@ import { segmentTimings } from "../protocol/segment-timings.ts";
 import type { SegmentTimings } from "../protocol/segment-timings.ts";
 
 const longestMs = 60 * 60 * 1_000;
+/** Members that say more than that are taken for a flood. */
+const shortestPeriodMs = 50;
 
 /** The timings a segment is declared with: those of a name, with single waits in place of some; an hour at most. */
 export function timingsOf({ timings, waits = {} }: Pick<Segment, "timings" | "waits">): SegmentTimings {
@@ -15,7 +17,7 @@ export function timingsOf({ timings, waits = {} }: Pick<Segment, "timings" | "wa
     return [first, Math.max(first, ms(to, most))] as const;
   };
   return {
-    periodMs: ms(waits.period, base.periodMs),
+    periodMs: Math.max(shortestPeriodMs, ms(waits.period, base.periodMs)),
     missedPeriods: waits.missed ?? base.missedPeriods,
     liveness: waits.liveness ?? base.liveness,
     answerMs: ms(waits.answer, base.answerMs),

@@ -33,6 +33,7 @@ const tickMs = 1_000;
 const toldAtOnce = 20;
 const spreadMs = 1_000;
 const hookMs = 60_000;
+const refusalMs = 60_000;
 
 /** Control's side of segments: who is in which, what they need to talk to each other, and what is known of them. */
 export class Segments implements AsyncDisposable {
@@ -46,6 +47,8 @@ export class Segments implements AsyncDisposable {
   /** Segments whose key could not be replaced yet. */
   readonly #late = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** When a word of a node was last said to be refused. */
+  readonly #refusedAt = new Map<string, number>();
   #ticking: Promise<void> | undefined;
 
   constructor(parts: SegmentParts) {
@@ -165,6 +168,7 @@ export class Segments implements AsyncDisposable {
   async #remove(node: string): Promise<void> {
     const { segment } = this.#roster.get(node) ?? {};
     this.#roster.remove(node);
+    this.#refusedAt.delete(node);
     this.#happened(this.#book.remove(Date.now(), node));
     await this.#lockOut(segment);
   }
@@ -194,13 +198,21 @@ export class Segments implements AsyncDisposable {
     this.#happened(this.#book.take(Date.now(), node, word));
     const refused = this.#book.refusedIn(segment);
     if (refused !== undefined && refused.reports > before) {
-      this.#parts.log.warn({ node, segment, why: refused.last }, "word of a segment refused");
+      this.#warnOfRefusal(node, segment, refused.last);
       return;
     }
     if (word.type === "unregistered") this.#parts.log.warn({ node, ...word }, "a leader does not register a member");
     const channel = this.#settings.channelOf(segment);
     const isBehind = word.type === "segment" && word.report.channel.number < channel.number;
     if (isBehind) this.#parts.hub.send(node, { type: "segment-move", channel });
+  }
+
+  /** At most once a minute a node: who sends nonsense must not fill the log. */
+  #warnOfRefusal(node: string, segment: string, why: string): void {
+    const now = Date.now();
+    if (now - (this.#refusedAt.get(node) ?? -Infinity) < refusalMs) return;
+    this.#refusedAt.set(node, now);
+    this.#parts.log.warn({ node, segment, why }, "word of a segment refused");
   }
 
   /** Without a leader every node has to be told by itself. */

@@ -33,6 +33,8 @@ export class Roll {
   isLossy = false;
   /** Since when something is to be reported; undefined if nothing is. */
   #dirtySince: Millis | undefined;
+  /** When it was said last that there is no room. */
+  #fullSaidAt: Millis = -Infinity;
   #reportAt: Millis = Infinity;
   #controlAt: Millis = Infinity;
   #lookAt: Millis = Infinity;
@@ -70,7 +72,10 @@ export class Roll {
     const { at, name, priority, eligible, byUnicast } = message;
     const known = this.#entries.get(from);
     if (known === undefined && this.#entries.size >= mostMembers) {
-      this.#self.outbox.tell({ what: "full", member: from });
+      if (now - this.#fullSaidAt >= controlPeriodMs) {
+        this.#fullSaidAt = now;
+        this.#self.outbox.tell({ what: "full", member: from });
+      }
       return;
     }
     const listed = { id: from, at, priority, eligible, byUnicast };

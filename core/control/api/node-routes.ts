@@ -80,9 +80,12 @@ export const nodeRoutes = [
 function claimsOf(facts: Facts, segment: string, labels: Labels): { claims?: Pick<Facts, "segment" | "labels"> } {
   const claims = {
     ...(facts.segment === undefined || facts.segment === segment ? {} : { segment: facts.segment }),
-    ...(facts.labels === undefined || isDeepStrictEqual({ ...facts.labels }, { ...labels })
-      ? {}
-      : { labels: facts.labels }),
+    ...(isEmpty(facts.labels) || isDeepStrictEqual({ ...facts.labels }, { ...labels }) ? {} : { labels: facts.labels }),
   };
   return Object.keys(claims).length === 0 ? {} : { claims };
+}
+
+/** A node that says nothing of its labels claims nothing. */
+function isEmpty(labels: Labels | undefined): boolean {
+  return labels === undefined || Object.keys(labels).length === 0;
 }
