@@ -17,7 +17,7 @@ import { Sites } from "./sites.ts";
 import { Spool } from "./spool.ts";
 import { collect } from "./collect.ts";
 import { hello } from "./hello.ts";
-import type { SegmentMembership } from "./segment-membership.ts";
+import type { SegmentMembership } from "./segment/membership.ts";
 
 export interface AgentOptions {
   readonly node: string;

@@ -14,7 +14,7 @@ import type { Identity } from "../runtime/identity.ts";
 import { parseJoinToken } from "../runtime/join-token.ts";
 import { LinkClient } from "../runtime/link-client.ts";
 import { receiveBytes } from "../runtime/link-limits.ts";
-import { segmentOfNetwork } from "./own-segment.ts";
+import { segmentOfNetwork } from "./segment/own-segment.ts";
 
 /** What a node has once it is enrolled. */
 export interface NodeIdentity extends Identity {

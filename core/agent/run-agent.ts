@@ -17,7 +17,7 @@ import { restSoon } from "../runtime/memory.ts";
 import { Agent } from "./agent.ts";
 import { enrol, loadIdentity, renewIdentity, renewalTime } from "./enrol.ts";
 import type { NodeIdentity } from "./enrol.ts";
-import { SegmentMembership } from "./segment-membership.ts";
+import { SegmentMembership } from "./segment/membership.ts";
 
 export interface RunAgentOptions {
   readonly name: string;

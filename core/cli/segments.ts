@@ -1,6 +1,6 @@
 import { failure } from "distributary/sdk";
 import { formatDuration } from "../../config/units.ts";
-import type { SegmentMemberView, SegmentSummary, SegmentView } from "../control/segment-view.ts";
+import type { SegmentMemberView, SegmentSummary, SegmentView } from "../control/segments/view.ts";
 import { Client, controlOptions } from "./client.ts";
 import { defineCommand, jsonOption } from "./terminal/command.ts";
 import { exitCodes } from "./terminal/exit-codes.ts";

@@ -2,7 +2,7 @@ import { failure } from "distributary/sdk";
 import { isLabels } from "../runtime/enrolment.ts";
 import type { Labels } from "../runtime/enrolment.ts";
 import type { Control } from "./control.ts";
-import { demandNewKey } from "./segment-keys.ts";
+import { demandNewKey } from "./segments/keys.ts";
 
 /** What an administrator decides of a node; what is absent stays as it is. */
 export interface NodeChange {

@@ -25,7 +25,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { Planner } from "./jobs/planner.ts";
 import { serveNodes } from "./node-routes.ts";
 import { NodeHub } from "./node-hub.ts";
-import { Segments } from "./segments.ts";
+import { Segments } from "./segments/segments.ts";
 import { SerialLedger } from "./serial-ledger.ts";
 import { Ledger } from "./store/ledger.ts";
 import { watchForSilence } from "./silent-nodes.ts";

@@ -7,7 +7,7 @@ import type { Labels } from "../runtime/enrolment.ts";
 import type { Audit } from "./audit.ts";
 import type { Authority } from "./authority.ts";
 import { createJoinToken, hashSecret, secretMatches } from "./join-token.ts";
-import { demandNewKey } from "./segment-keys.ts";
+import { demandNewKey } from "./segments/keys.ts";
 import type { Schema } from "./store/schema.ts";
 
 export interface TokenOptions {

@@ -2,7 +2,7 @@ import { failure } from "distributary/sdk";
 import type { ArraySchema, ObjectSchema, Schema } from "distributary/sdk";
 import { compileSchema } from "../../config/validate.ts";
 import type { FromNode } from "../protocol/messages.ts";
-import { mostMembers } from "../protocol/segment-messages.ts";
+import { mostMembers } from "../protocol/segment/messages.ts";
 import { channelShape, endpointShape } from "../runtime/segment-grant.ts";
 import { receiveBytes } from "../runtime/link-limits.ts";
 

@@ -8,7 +8,7 @@ import type { Assignments } from "./assignments.ts";
 import type { Enrolment } from "./enrolment.ts";
 import { readReport } from "./node-report.ts";
 import type { NodeHub, NodeStream } from "./node-hub.ts";
-import type { Segments } from "./segments.ts";
+import type { Segments } from "./segments/segments.ts";
 
 const json = { "content-type": "application/json" };
 const pingMs = 5_000;

@@ -1,6 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import type { Control } from "./control.ts";
-import type { SegmentSummary } from "./segment-view.ts";
+import type { SegmentSummary } from "./segments/view.ts";
 import { findSilentNodes } from "./silent-nodes.ts";
 import type { SilentNode } from "./silent-nodes.ts";
 

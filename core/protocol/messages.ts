@@ -1,6 +1,6 @@
-import type { SegmentReport } from "./segment-events.ts";
-import type { Channel, Endpoint } from "./segment-messages.ts";
-import type { SegmentTimings } from "./segment-timings.ts";
+import type { SegmentReport } from "./segment/events.ts";
+import type { Channel, Endpoint } from "./segment/messages.ts";
+import type { SegmentTimings } from "./segment/timings.ts";
 
 /*
  * What control and nodes say to each other over their link (mutual TLS). A node keeps one stream open, on which control

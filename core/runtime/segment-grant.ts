@@ -3,7 +3,7 @@ import { failure } from "distributary/sdk";
 import type { HttpAnswer, ObjectSchema, Schema } from "distributary/sdk";
 import { compileSchema } from "../../config/validate.ts";
 import type { SegmentGrant, SegmentRequest } from "../protocol/messages.ts";
-import { mostMembers } from "../protocol/segment-messages.ts";
+import { mostMembers } from "../protocol/segment/messages.ts";
 import { receiveBytes } from "./link-limits.ts";
 
 const address = { type: "string", maxLength: 45, pattern: "^[0-9A-Fa-f:.]+$", description: "An IP address." } as const;

@@ -1,4 +1,4 @@
-import type { TimingsName } from "../../core/protocol/segment-timings.ts";
+import type { TimingsName } from "../../core/protocol/segment/timings.ts";
 import { Deployment } from "../system/deployment.ts";
 import { Lan } from "../system/lan/lan.ts";
 import type { Contender, Reelection } from "./election-peers.ts";

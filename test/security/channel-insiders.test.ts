@@ -1,6 +1,6 @@
 import { encode } from "cborg";
 import { describe, expect, it } from "vitest";
-import type { SegmentMessage } from "../../core/protocol/segment-messages.ts";
+import type { SegmentMessage } from "../../core/protocol/segment/messages.ts";
 import { writeAttested } from "../../core/runtime/channel/attest.ts";
 import { encodeMessage } from "../../core/runtime/channel/message-codec.ts";
 import {

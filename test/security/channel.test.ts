@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SegmentMessage } from "../../core/protocol/segment-messages.ts";
+import type { SegmentMessage } from "../../core/protocol/segment/messages.ts";
 import { encodeMessage } from "../../core/runtime/channel/message-codec.ts";
 import { nextBootSequence } from "../../core/runtime/channel/secure-channel.ts";
 import { realUdp } from "../../core/runtime/udp.ts";

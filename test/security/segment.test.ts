@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Channel } from "../../core/protocol/segment-messages.ts";
-import { channel, others, Stage, timings } from "../core/protocol/segment-stage.ts";
-import { tryOut } from "../core/protocol/segment-trial.ts";
+import type { Channel } from "../../core/protocol/segment/messages.ts";
+import { channel, others, Stage, timings } from "../core/protocol/segment/stage.ts";
+import { tryOut } from "../core/protocol/segment/trial.ts";
 
 const { periodMs, registerMs, reportMs } = timings;
 const elsewhere: Channel = { number: 99, group: "239.9.9.9", port: 9_999 };

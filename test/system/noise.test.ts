@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { SegmentView } from "../../core/control/segment-view.ts";
+import type { SegmentView } from "../../core/control/segments/view.ts";
 import { realUdp } from "../../core/runtime/udp.ts";
 import { SimRandom } from "../../sdk/testkit/sim/random.ts";
 import { Deployment } from "./deployment.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SegmentView } from "../../core/control/segment-view.ts";
+import type { SegmentView } from "../../core/control/segments/view.ts";
 import { Deployment } from "./deployment.ts";
 import { Lan } from "./lan/lan.ts";
 import type { Program } from "./program.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { failure } from "distributary/sdk";
-import type { SegmentSummary } from "../../control/segment-view.ts";
+import type { SegmentSummary } from "../../control/segments/view.ts";
 import { Client } from "../client.ts";
 
 /** `.ts` in the repository and `.js` as published. */

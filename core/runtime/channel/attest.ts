@@ -1,6 +1,6 @@
 import { sign, verify } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import type { SegmentMessage } from "../../protocol/segment-messages.ts";
+import type { SegmentMessage } from "../../protocol/segment/messages.ts";
 import type { ChannelAlarm } from "./alarms.ts";
 import type { MemberRecord } from "./member-record.ts";
 

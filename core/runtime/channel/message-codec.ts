@@ -1,7 +1,7 @@
 import { decode, encode } from "cborg";
 import { failure } from "../../../sdk/index.ts";
-import { membersPerReport } from "../../protocol/segment-messages.ts";
-import type { Channel, Endpoint, Listed, RegistrationReport, SegmentMessage } from "../../protocol/segment-messages.ts";
+import { membersPerReport } from "../../protocol/segment/messages.ts";
+import type { Channel, Endpoint, Listed, RegistrationReport, SegmentMessage } from "../../protocol/segment/messages.ts";
 import * as fields from "./message-fields.ts";
 import type { FieldsOf } from "./message-fields.ts";
 

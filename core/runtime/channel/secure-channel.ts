@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { failure } from "../../../sdk/index.ts";
 import type { Io } from "../../../sdk/index.ts";
-import type { SegmentMessage } from "../../protocol/segment-messages.ts";
+import type { SegmentMessage } from "../../protocol/segment/messages.ts";
 import { Alarms } from "./alarms.ts";
 import type { ChannelAlarm } from "./alarms.ts";
 import { excessOf, isFrom, isSigned, readAttested, writeAttested } from "./attest.ts";

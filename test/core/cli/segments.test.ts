@@ -4,8 +4,8 @@ import { segments } from "../../../core/cli/segments.ts";
 import { status } from "../../../core/cli/status.ts";
 import { runCommand } from "../../../core/cli/terminal/run-command.ts";
 import { token } from "../../../core/cli/token.ts";
-import type { SegmentSummary } from "../../../core/control/segment-view.ts";
-import { SpokenNode, reportOf } from "../control/segment-members.ts";
+import type { SegmentSummary } from "../../../core/control/segments/view.ts";
+import { SpokenNode, reportOf } from "../control/segments/members.ts";
 import { Trial } from "../control/trial.ts";
 import { RecordedTerminal } from "./terminal/recorded-terminal.ts";
 

@@ -3,7 +3,7 @@ import { ControlStream } from "../../../core/agent/control-stream.ts";
 import { readOrder } from "../../../core/agent/order.ts";
 import { readReport } from "../../../core/control/node-report.ts";
 import { readGrant, readSegmentRequest } from "../../../core/runtime/segment-grant.ts";
-import { segmentTimings } from "../../../core/protocol/segment-timings.ts";
+import { segmentTimings } from "../../../core/protocol/segment/timings.ts";
 import type {
   FromControl,
   FromNode,

@@ -1,7 +1,7 @@
 import { encode } from "cborg";
 import { describe, expect, it } from "vitest";
-import { membersPerReport } from "../../../../core/protocol/segment-messages.ts";
-import type { RegistrationReport, SegmentMessage } from "../../../../core/protocol/segment-messages.ts";
+import { membersPerReport } from "../../../../core/protocol/segment/messages.ts";
+import type { RegistrationReport, SegmentMessage } from "../../../../core/protocol/segment/messages.ts";
 import { decodeMessage, encodeMessage, mostMessageBytes } from "../../../../core/runtime/channel/message-codec.ts";
 import { TrialMember, alive, idOf, recordOf, sampleMessages } from "./segment-trial.ts";
 

@@ -12,7 +12,7 @@ import { sealBody } from "../../../../core/runtime/channel/seal.ts";
 import { SecureChannel } from "../../../../core/runtime/channel/secure-channel.ts";
 import type { ChannelOptions } from "../../../../core/runtime/channel/secure-channel.ts";
 import { SenderBoot } from "../../../../core/runtime/channel/sender.ts";
-import type { Alive, Claim, Here, Register, SegmentMessage } from "../../../../core/protocol/segment-messages.ts";
+import type { Alive, Claim, Here, Register, SegmentMessage } from "../../../../core/protocol/segment/messages.ts";
 import { SimClock } from "../../../../sdk/testkit/sim/clock.ts";
 import { SimRandom } from "../../../../sdk/testkit/sim/random.ts";
 
