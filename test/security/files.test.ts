@@ -214,11 +214,7 @@ describe("SEC-29: what is more than a file with permissions", () => {
     writeFileSync(join(staging, "tool"), "#!/bin/sh\n");
     chmodSync(join(staging, "tool"), 0o4755);
     const objects = new ObjectStore(realDisk, join(root, "objects"), "test");
-    const found = scan(realDisk, staging, {
-      selection: createSelection(takeEverything),
-      objects,
-      startedAt: 0,
-    });
+    const found = scan(realDisk, staging, { selection: createSelection(takeEverything), objects, startedAt: 0 });
     expect(found.manifest).toMatchObject([{ type: "file", path: "tool", mode: 0o755 }]);
     expect([...found.passedOver].sort()).toEqual(["pipe", "socket"]);
   });

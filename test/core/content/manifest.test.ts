@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { changedPaths, compareTrees, filesToBring, isEmpty } from "../../../core/content/compare.ts";
-import { decodeManifest, emptyTree, encodeManifest, fileHashes, measure, treeHash } from "../../../core/content/manifest.ts";
+import {
+  decodeManifest,
+  emptyTree,
+  encodeManifest,
+  fileHashes,
+  measure,
+  treeHash,
+} from "../../../core/content/manifest.ts";
 import type { Manifest } from "../../../core/content/manifest.ts";
 import { isFailure } from "../../../sdk/index.ts";
 import type { Entry } from "../../../sdk/index.ts";
