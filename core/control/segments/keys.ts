@@ -11,6 +11,7 @@ const settleMs = 60_000;
 /** The same when somebody who holds the older one is to be locked out. */
 const hurryMs = 10_000;
 const lifeMs = 24 * 60 * 60 * 1_000;
+const longestLifeMs = 7 * lifeMs;
 const mostKeys = 4;
 
 /**
@@ -53,9 +54,14 @@ export class SegmentKeys {
     });
   }
 
-  /** Takes the steps that are due; names the segments that took one. The others are due again at the next call. */
-  async tick(now: Millis): Promise<string[]> {
-    const due = [...this.#rings].filter(([segment, ring]) => nextRing(segment, ring, now) !== undefined);
+  /**
+   * Takes the steps that are due; names the segments that took one. The others are due again at the next call. `isThere`:
+   * whether all members of a segment would hear of a new key. If not, the daily one waits for them, for a week at most.
+   */
+  async tick(now: Millis, isThere: (segment: string) => boolean = () => true): Promise<string[]> {
+    const due = [...this.#rings].filter(([segment, ring]) => {
+      return nextRing(segment, ring, now) !== undefined && (!isRenewal(ring, now) || isThere(segment));
+    });
     const stepped: string[] = [];
     for (const [segment] of due) {
       try {
@@ -105,6 +111,12 @@ export async function demandNewKey(db: Kysely<Schema>, name: string, key_after: 
 function newKey(segment: string, keys: readonly KeyRow[] = [], installed_at: Millis, used_at: Millis | null): KeyRow {
   const epoch = Math.max(0, ...keys.map((key) => key.epoch)) + 1;
   return { segment, epoch, key: randomBytes(32).toString("base64"), installed_at, used_at };
+}
+
+/** Whether what is due is the daily renewal, for which there is no hurry yet. */
+function isRenewal(keys: readonly KeyRow[], now: Millis): boolean {
+  const used_at = keys.at(-1)?.used_at ?? null;
+  return keys.length === 1 && used_at !== null && now - used_at < longestLifeMs;
 }
 
 /** The keys after the step that is due, if one is. */

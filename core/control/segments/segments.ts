@@ -273,12 +273,19 @@ export class Segments implements AsyncDisposable {
         this.#late.delete(segment);
         await this.#lockOut(segment);
       }
-      for (const segment of await this.#keys.tick(now)) this.#tell(this.#roster.in(segment), { type: "segment" });
+      const stepped = await this.#keys.tick(now, (segment) => this.#isThere(segment));
+      for (const segment of stepped) this.#tell(this.#roster.in(segment), { type: "segment" });
     } catch (error) {
       this.#warn(error, "segments could not be looked after");
     }
     await this.#flush();
     this.#ticking = undefined;
+  }
+
+  /** Whether all who take part in a segment are connected: a new key would part the others from it. */
+  #isThere(segment: string): boolean {
+    const { hub } = this.#parts;
+    return this.#roster.in(segment).every((node) => hub.isConnected(node) || this.placeOf(node) === undefined);
   }
 
   async #flush(): Promise<void> {

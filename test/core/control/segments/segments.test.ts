@@ -303,14 +303,20 @@ describe.each(databases)("segments at control, with the %s database", (database)
         found.push([now, await state(now)]);
       }
       expect(found).toEqual(steps);
+      const before = await keys.tick(2 * day + 3 * minute, () => false);
+      expect(before).toEqual([]);
       const now = day + 3 * minute;
       await keys.replace("turning", now);
       expect(await state(now)).toBe("2,3 seal 3");
       expect(await keys.tick(now + 9_999)).toEqual([]);
       expect(await keys.tick(now + 10_000)).toEqual(["turning"]);
       expect(await state(now)).toBe("3 seal 3");
+      const renewAt = now + 10_000 + day;
+      expect(await keys.tick(renewAt, () => false)).toEqual([]);
+      expect(await keys.tick(renewAt + 7 * day, () => false)).toEqual(["turning"]);
+      expect(await state(now)).toBe("3,4 seal 3");
       for (let count = 0; count < 10; count += 1) await keys.replace("turning", now);
-      expect(await state(now)).toBe("10,11,12,13 seal 13");
+      expect(await state(now)).toBe("11,12,13,14 seal 14");
       const again = new SegmentKeys(trial.control.db);
       await again.load();
       expect(await again.of("turning", now)).toEqual(await keys.of("turning", now));
