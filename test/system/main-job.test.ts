@@ -39,7 +39,7 @@ describe("the main job, from publish to remove, on two nodes", () => {
 
   it("applies a deployment", async () => {
     const applied = await deployment.json<object>("apply", "--file", deployment.config);
-    expect(applied).toEqual({ groups: ["web"], sites: ["www"], policies: [] });
+    expect(applied).toEqual({ groups: ["web"], segments: [], sites: ["www"], policies: [] });
   });
 
   it("shows what a publish would do without doing it", async () => {
