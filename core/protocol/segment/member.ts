@@ -143,8 +143,8 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
     switch (message.type) {
       case "alive":
         this.#election.alive(from, message, way, now);
-        if (this.#election.leader?.id === from && message.epoch === this.#election.epoch)
-          this.#channels.join(message.channel, now);
+        if (this.#election.leader?.id !== from || message.epoch !== this.#election.epoch) break;
+        this.#channels.join(message.channel, now);
         this.#registration.alive(message.revision, now);
         break;
       case "claim":

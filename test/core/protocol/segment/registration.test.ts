@@ -203,6 +203,17 @@ describe("a member", () => {
     expect(stage.said("register")).toHaveLength(1);
   });
 
+  it("does not when it is another leader's report that it missed", () => {
+    const stage = registered();
+    for (let turn = 0; turn < 8; turn += 1) {
+      stage
+        .alive("better", { revision: 1 })
+        .alive("twin", { epoch: 9, revision: 50 })
+        .wait(periodMs / 2);
+    }
+    expect(stage.said("register")).toEqual([]);
+  });
+
   it("SEC-12: tells control when its leader leaves it out again and again", () => {
     const stage = registered();
     for (let revision = 1; revision < 9; revision += 1) {
