@@ -55,8 +55,8 @@ export class SegmentKeys {
   }
 
   /**
-   * Takes the steps that are due; names the segments that took one. The others are due again at the next call. `isThere`:
-   * whether all members of a segment would hear of a new key. If not, the daily one waits for them, for a week at most.
+   * Takes the steps that are due; names the segments that took one. The others are due again at the next call.
+   * `isThere`: whether all members of a segment would hear of a new key. The daily one waits for that, a week at most.
    */
   async tick(now: Millis, isThere: (segment: string) => boolean = () => true): Promise<string[]> {
     const due = [...this.#rings].filter(([segment, ring]) => {
