@@ -2,6 +2,7 @@ import { failure } from "distributary/sdk";
 import { isLabels } from "../runtime/enrolment.ts";
 import type { Labels } from "../runtime/enrolment.ts";
 import type { Control } from "./control.ts";
+import { findNode } from "./find-node.ts";
 import { demandNewKey } from "./segments/keys.ts";
 
 /** What an administrator decides of a node; what is absent stays as it is. */
@@ -19,13 +20,7 @@ export async function changeNode(control: Control, idOrName: string, change: Nod
   const { segment, labels, group } = change;
   if (labels !== undefined && !isLabels(labels))
     throw failure("DIST_ERR_API_REQUEST", { problem: "the labels are too many, or one is too long" });
-  const node = await db
-    .selectFrom("node")
-    .select(["id", "name", "segment"])
-    .where((where) => where.or([where("id", "=", idOrName), where("name", "=", idOrName)]))
-    .where("state", "=", "active")
-    .executeTakeFirst();
-  if (node === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: idOrName });
+  const node = await findNode(db, idOrName);
   await audit.record(by, "node.change", node.name, change);
   if (group !== undefined) await catalog.addToGroup(group, node.name);
   const columns = {

@@ -6,6 +6,7 @@ import { isLabels, jsonAnswer, readEnrolRequest, readRenewRequest } from "../run
 import type { Labels } from "../runtime/enrolment.ts";
 import type { Audit } from "./audit.ts";
 import type { Authority } from "./authority.ts";
+import { findNode } from "./find-node.ts";
 import { createJoinToken, hashSecret, secretMatches } from "./join-token.ts";
 import { demandNewKey } from "./segments/keys.ts";
 import type { Schema } from "./store/schema.ts";
@@ -141,13 +142,7 @@ export class Enrolment {
 
   /** From now on the node is refused. Its name is free for another. */
   async revoke(idOrName: string, by: string): Promise<string> {
-    const row = await this.#db
-      .selectFrom("node")
-      .select(["id", "name", "segment"])
-      .where((where) => where.or([where("id", "=", idOrName), where("name", "=", idOrName)]))
-      .where("state", "=", "active")
-      .executeTakeFirst();
-    if (row === undefined) throw failure("DIST_ERR_NODE_UNKNOWN", { node: idOrName });
+    const row = await findNode(this.#db, idOrName);
     await this.#audit.record(by, "node.revoke", row.name, { id: row.id });
     const revoked = { state: "revoked", name: `${row.name}~${row.id}` };
     await this.#db.transaction().execute(async (transaction) => {

@@ -1,9 +1,9 @@
-import { isIP } from "node:net";
 import { failure } from "distributary/sdk";
 import type { HttpAnswer, ObjectSchema, Schema } from "distributary/sdk";
 import { compileSchema } from "../../config/validate.ts";
 import type { SegmentGrant, SegmentRequest } from "../protocol/messages.ts";
 import { mostMembers } from "../protocol/segment/messages.ts";
+import { addressBytes, isHost } from "./channel/address-bytes.ts";
 import { receiveBytes } from "./link-limits.ts";
 
 const address = { type: "string", maxLength: 45, pattern: "^[0-9A-Fa-f:.]+$", description: "An IP address." } as const;
@@ -75,7 +75,7 @@ export const longestGrant = 1024 * 1024;
 export async function readSegmentRequest(body: HttpAnswer["body"]): Promise<SegmentRequest> {
   const refuse = (problem: string) => failure("DIST_ERR_LINK_BODY", { problem });
   const request = parse(requestShape, await receiveBytes(body, longestRequest), refuse) as SegmentRequest;
-  if (!isHost(request.at.address)) throw refuse(`at.address '${request.at.address}' is no address of a host`);
+  if (!isHostAddress(request.at.address)) throw refuse(`at.address '${request.at.address}' is no address of a host`);
   return request;
 }
 
@@ -89,15 +89,14 @@ export function readGrant(bytes: Uint8Array): SegmentGrant {
   const { claimMs, voteMs, reportMs } = grant.timings;
   if ([claimMs, voteMs, reportMs].some(([least, most]) => least > most)) throw refuse("a wait is shorter than nothing");
   if (!grant.keys.some(({ epoch }) => epoch === grant.sealWith)) throw refuse("the key that seals is not among them");
-  if (!grant.peers.every((peer) => isHost(peer.address))) throw refuse("a peer has no address of a host");
+  if (!grant.peers.every((peer) => isHostAddress(peer.address))) throw refuse("a peer has no address of a host");
   return grant;
 }
 
 /** Whether datagrams for one host can be sent there. */
-function isHost(text: string): boolean {
-  const version = isIP(text);
-  if (version === 4) return !/^(0|22[4-9]|2[3-5]\d)\./.test(text);
-  return version === 6 && !/^(ff|::$)/i.test(text);
+function isHostAddress(text: string): boolean {
+  const bytes = addressBytes(text);
+  return bytes !== undefined && isHost(bytes);
 }
 
 function closed(

@@ -170,7 +170,7 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
         this.#registration.introduce(from, now);
         break;
       case "here":
-        if (message.epoch > this.#election.epoch) this.#election.outdo(message.epoch, now);
+        this.#election.outdo(message.epoch, now);
         if (this.#wasLeading) this.#roll.here(from, message, this.#election.epoch, now);
         else this.#correct(message.at);
         break;
