@@ -15,6 +15,7 @@ export const builtInPlugins: Readonly<Record<string, () => Promise<PluginModule>
   "default-priority": () => plugin(import("./default-priority/index.ts")),
   gzip: () => plugin(import("./gzip/index.ts")),
   http: () => plugin(import("./http/index.ts")),
+  mctp: () => plugin(import("./mctp/index.ts")),
   posix: () => plugin(import("./posix/index.ts")),
   rsync: () => plugin(import("./rsync/index.ts")),
   "static-priority": () => plugin(import("./static-priority/index.ts")),

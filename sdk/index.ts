@@ -3,6 +3,7 @@ export * from "./cipher.ts";
 export * from "./command.ts";
 export * from "./compressor.ts";
 export * from "./delta.ts";
+export * from "./drive.ts";
 export * from "./entry.ts";
 export * from "./error-codes.ts";
 export * from "./errors.ts";

@@ -127,6 +127,11 @@ export interface Udp {
     groups?: readonly string[];
     interfaceAddress?: string;
     ttl?: number;
+    /**
+     * What one sender sent at once, in datagrams of the same length but for the last, may come as one, where the system
+     * can do that: whoever asks for it splits it again.
+     */
+    joined?: boolean;
     receive(datagram: Datagram): void;
   }): Promise<UdpSocket>;
 }
@@ -135,6 +140,18 @@ export interface Udp {
 export interface UdpSocket extends AsyncDisposable {
   readonly port: number;
   send(bytes: Uint8Array, address: string, port: number): void;
+  /**
+   * Sends datagrams of `each` bytes, but for the last which may be shorter, that stand one behind the other: in as few
+   * calls as the system can. Like those of `send`, the bytes are not to be changed afterwards.
+   */
+  sendMany(bytes: Uint8Array, each: number, address: string, port: number): void;
+  /** How much of what was sent waits in this process, because the system takes no more at the moment. */
+  readonly waitingBytes: number;
+  /**
+   * Whether the system takes several datagrams of `sendMany` in one call, or gives several in one to a socket that is
+   * `joined`. It is found out at the first `sendMany`, or before `bind` returns, and ends if the network refuses.
+   */
+  readonly isFast: boolean;
 }
 
 /** A role that takes part in distribution, and where it can be reached. */

@@ -3,13 +3,15 @@ import { once } from "node:events";
 import { isIP, isIPv6 } from "node:net";
 import { failure } from "../../sdk/index.ts";
 import type { Udp } from "../../sdk/index.ts";
+import { segmentationOf } from "./segmentation.ts";
+import { UdpSender } from "./udp-sender.ts";
 
 /** What the kernel keeps for a process that is busy; the usual 208 KiB overflow at 100 Mbit/s. */
 const receiveBytes = 4 * 1024 * 1024;
 
 /** Datagrams of this host. Addresses are numbers, never names; one that cannot be sent is lost like any other. */
 export const realUdp: Udp = {
-  async bind({ port, address, groups = [], interfaceAddress, ttl, receive }) {
+  async bind({ port, address, groups = [], interfaceAddress, ttl, joined = false, receive }) {
     const type = isIPv6(address ?? groups[0] ?? "") ? "udp6" : "udp4";
     const socket = createSocket({
       type,
@@ -22,6 +24,7 @@ export const realUdp: Udp = {
         done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name));
       },
     });
+    const sender = new UdpSender(socket);
     try {
       // The lookup above answers at once, so the socket may listen before `bind` returns.
       const listening = once(socket, "listening");
@@ -41,17 +44,23 @@ export const realUdp: Udp = {
     }
     socket.on("message", (bytes, from) => receive({ bytes, address: from.address, port: from.port }));
     // Errors of single datagrams (unreachable, too long) are losses, which every protocol over UDP mends.
-    const lost = () => undefined;
-    socket.on("error", lost);
+    socket.on("error", () => undefined);
+    const isJoined = joined && (await segmentationOf(socket))?.joinReceived() === true;
     let isOpen = true;
     return {
       port: socket.address().port,
-      send(bytes, to, toPort) {
-        if (isOpen) socket.send(bytes, toPort, to, lost);
+      get isFast() {
+        return sender.isJoining || isJoined;
       },
+      get waitingBytes() {
+        return sender.waitingBytes;
+      },
+      send: (bytes, to, toPort) => sender.send(bytes, to, toPort),
+      sendMany: (bytes, each, to, toPort) => sender.sendMany(bytes, each, to, toPort),
       async [Symbol.asyncDispose]() {
         if (!isOpen) return;
         isOpen = false;
+        sender.close();
         const closed = once(socket, "close");
         socket.close();
         await closed;

@@ -1,7 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   StrictContent,
@@ -14,6 +10,7 @@ import {
   textBytes,
 } from "distributary/testkit";
 import rsync from "../../plugins/rsync/index.ts";
+import { expectRebuilt } from "./expect-rebuilt.ts";
 
 const create = (options: { windowMiB?: number } = {}) => recordingHost(rsync, options).deltas.get("rsync");
 
@@ -94,13 +91,6 @@ describe("rsync", () => {
   });
 
   it("is built of the source beside it: clang-14 and lld-14 make the same bytes of it", () => {
-    const folder = mkdtempSync(join(tmpdir(), "delta-wasm-"));
-    try {
-      const source = new URL("../../plugins/rsync/", import.meta.url);
-      execFileSync("sh", [new URL("build.sh", source).pathname, join(folder, "delta.wasm")]);
-      expect(readFileSync(join(folder, "delta.wasm")).equals(readFileSync(new URL("delta.wasm", source)))).toBe(true);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    expectRebuilt("rsync", "delta.wasm");
   }, 60_000);
 });

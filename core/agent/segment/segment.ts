@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
-import type { Io, Log, Machine } from "distributary/sdk";
+import { drive } from "distributary/sdk";
+import type { Driven, Io, Log, Machine } from "distributary/sdk";
 import type { SegmentGrant, SegmentWord } from "../../protocol/messages.ts";
 import type { Acquaintance, SegmentEffect, SegmentEvent, SegmentFact } from "../../protocol/segment/events.ts";
 import { SegmentMember } from "../../protocol/segment/member.ts";
@@ -7,8 +8,6 @@ import type { Way } from "../../protocol/segment/messages.ts";
 import type { ChannelAlarm } from "../../runtime/channel/alarms.ts";
 import { SecureChannel } from "../../runtime/channel/secure-channel.ts";
 import type { ChannelKeys } from "../../runtime/channel/key-ring.ts";
-import { drive } from "../../runtime/drive.ts";
-import type { Driven } from "../../runtime/drive.ts";
 import { LoopLag } from "../../runtime/loop-lag.ts";
 import type { SegmentFiles } from "./files.ts";
 import type { SegmentSockets } from "./sockets.ts";

@@ -1,8 +1,7 @@
-import { DistributaryError, failure } from "distributary/sdk";
+import { DistributaryError, drive, failure } from "distributary/sdk";
 import type { JobView } from "distributary/sdk";
 import { Rollout } from "../../protocol/rollout.ts";
 import type { RolloutEffect, RolloutEnd, RolloutEvent, RolloutPolicy } from "../../protocol/rollout.ts";
-import { drive } from "../../runtime/drive.ts";
 import type { Issued } from "../assignments.ts";
 import type { AssignmentNotice } from "../../protocol/messages.ts";
 import type { Answer } from "../node-hub.ts";

@@ -1,27 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { realUdp } from "../../../core/runtime/udp.ts";
-import type { Datagram } from "../../../sdk/index.ts";
+import { inbox } from "./inbox.ts";
 
 const address = "127.0.0.1";
 const interfaceAddress = address;
-
-function inbox(): { receive(datagram: Datagram): void; next(): Promise<Datagram> } {
-  const waiting: ((datagram: Datagram) => void)[] = [];
-  const arrived: Datagram[] = [];
-  return {
-    receive(datagram) {
-      const wake = waiting.shift();
-      if (wake === undefined) arrived.push(datagram);
-      else wake(datagram);
-    },
-    next: () =>
-      new Promise((resolve) => {
-        const datagram = arrived.shift();
-        if (datagram === undefined) waiting.push(resolve);
-        else resolve(datagram);
-      }),
-  };
-}
 
 describe("a socket for datagrams", () => {
   it("receives what another sends, and sees from where", async () => {

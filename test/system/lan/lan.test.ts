@@ -133,6 +133,28 @@ describe("a LAN", () => {
     expect(await ears.counts("somewhere", 0, [1, 2, "control"])).toEqual({ 1: 5, 2: 0, control: 5 });
   });
 
+  it("carries no more than its links do: a sender waits, a port of the switch drops", async () => {
+    await using lan = Lan.up({ hosts: 3, megabits: 4 });
+    const ears = await Ears.on(lan);
+    const [count, text, headerBytes] = [500, "x".repeat(996), 14 + 20 + 8];
+    const before = lan.sentBytes(0);
+    const startedAt = performance.now();
+    await ears.say(0, group, text, count);
+    expect(await ears.counts(text, 0, [1, 2])).toEqual({ 1: count, 2: count });
+    const bits = (lan.sentBytes(0) - before) * 8;
+    expect(bits).toBeGreaterThan(count * (text.length + headerBytes) * 8);
+    // Besides the numbers behind the text there are only the marks, ARP, IGMP and IPv6 looking for neighbours.
+    expect(bits).toBeLessThan(count * (text.length + headerBytes + 8) * 8 + 20_000);
+    // What may go at once is less than a tenth.
+    expect(performance.now() - startedAt).toBeGreaterThan((0.9 * bits) / 4_000);
+
+    await Promise.all([0, 1].map((host) => ears.say(host, lan.address(2), `${text}${host}`, count)));
+    const heard = await Promise.all([0, 1].map((host) => ears.counts(`${text}${host}`, host, [2])));
+    const sum = heard.reduce((total, { 2: part = 0 }) => total + part, 0);
+    expect(sum).toBeGreaterThan(count * 0.9);
+    expect(sum).toBeLessThan(count * 1.4);
+  });
+
   it("can be up twice at once, each with nothing of the other", async () => {
     await using one = Lan.up({ hosts: 2 });
     await using other = Lan.up({ hosts: 2 });

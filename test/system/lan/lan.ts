@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { Program } from "../program.ts";
 import type { ProgramOptions } from "../program.ts";
+import { downlink, uplink } from "./rate.ts";
 import { rulesOf } from "./rules.ts";
 import type { Faults } from "./rules.ts";
 
@@ -15,6 +16,13 @@ export interface LanOptions {
   readonly loss?: number;
   /** Whether the switch passes multicast. */
   readonly multicast?: boolean;
+  /** What the link of every host carries in each direction, in Mbit a second. As much as the machine can, if absent. */
+  readonly megabits?: number;
+}
+
+/** What `ip` says of a device. */
+interface Link {
+  readonly stats64: { readonly tx: { readonly bytes: number } };
 }
 
 const tools = { ip: "iproute2", nft: "nftables" };
@@ -37,7 +45,7 @@ export class Lan implements AsyncDisposable {
     this.hosts = hosts;
   }
 
-  static up({ hosts, loss = 0, multicast = true }: LanOptions): Lan {
+  static up({ hosts, loss = 0, multicast = true, megabits }: LanOptions): Lan {
     checkTools();
     removeAbandoned();
     const numbers = Array.from({ length: hosts }, (_, index) => index);
@@ -46,6 +54,7 @@ export class Lan implements AsyncDisposable {
       lan.#build();
       lan.loss(loss);
       lan.multicast(multicast);
+      if (megabits !== undefined) lan.#shape(megabits);
     } catch (error) {
       lan.#remove();
       throw error;
@@ -114,6 +123,12 @@ export class Lan implements AsyncDisposable {
     this.#setCables(hosts, cable.plugged);
   }
 
+  /** How many bytes a host has put on its cable so far: all its frames, with 14 bytes of Ethernet each. */
+  sentBytes(host: Host): number {
+    const [link] = JSON.parse(ip(["-n", this.#namespace(host), "-json", "-statistics"], ["link show eth0"])) as [Link];
+    return link.stats64.tx.bytes;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const killed = [...this.#programs].map((program) => program.kill("SIGKILL"));
     // Before they are waited for: a child of theirs may hold their output open.
@@ -135,7 +150,7 @@ export class Lan implements AsyncDisposable {
         "link set br0 up",
         ...everybody.flatMap((host) => [
           `link add ${portOf(host)} type veth peer name eth0 netns ${this.#namespace(host)}`,
-          `link set ${portOf(host)} master br0 up`,
+          `link set ${portOf(host)} master br0 up gso_max_segs 1`,
         ]),
       ],
     );
@@ -145,7 +160,8 @@ export class Lan implements AsyncDisposable {
         [
           "link set lo up",
           `address add ${this.address(host)}/24 broadcast + dev eth0`,
-          "link set eth0 up",
+          // A frame each packet, as on a cable: else up to 64 KiB count, wait and are lost as one.
+          "link set eth0 up gso_max_segs 1",
           "route add default dev eth0",
         ],
       );
@@ -160,6 +176,13 @@ export class Lan implements AsyncDisposable {
     this.#faults = { ...this.#faults, ...changes };
     const input = rulesOf(this.#faults);
     execFileSync("ip", ["netns", "exec", this.#switch, "nft", "--file", "-"], { input });
+  }
+
+  #shape(megabits: number): void {
+    for (const host of this.#everybody()) {
+      tc(this.#namespace(host), `qdisc replace dev eth0 root ${uplink(megabits)}`);
+      tc(this.#switch, `qdisc replace dev ${portOf(host)} root ${downlink(megabits)}`);
+    }
   }
 
   #setCables(hosts: readonly Host[], state: string): void {
@@ -187,8 +210,12 @@ function portOf(host: Host): string {
   return `p-${host}`;
 }
 
-function ip(options: readonly string[], commands: readonly string[]): void {
-  execFileSync("ip", [...options, "-batch", "-"], { input: commands.join("\n") });
+function ip(options: readonly string[], commands: readonly string[]): string {
+  return execFileSync("ip", [...options, "-batch", "-"], { input: commands.join("\n"), encoding: "utf8" });
+}
+
+function tc(namespace: string, command: string): void {
+  execFileSync("tc", ["-n", namespace, ...command.split(" ")]);
 }
 
 function checkTools(): void {

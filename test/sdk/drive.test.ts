@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { realClock } from "../../../core/runtime/clock.ts";
-import { drive } from "../../../core/runtime/drive.ts";
-import type { Machine, Wake } from "../../../sdk/index.ts";
-import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
+import { realClock } from "../../core/runtime/clock.ts";
+import { drive } from "../../sdk/drive.ts";
+import type { Machine, Wake } from "../../sdk/index.ts";
+import { SimClock } from "../../sdk/testkit/sim/clock.ts";
 
 interface Told {
   readonly type: "tell";

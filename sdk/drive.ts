@@ -1,4 +1,5 @@
-import type { Clock, Machine, Wake } from "../../sdk/index.ts";
+import type { Clock } from "./io.ts";
+import type { Machine, Wake } from "./machine.ts";
 
 /** A machine at work. */
 export interface Driven<Event> {

@@ -1,0 +1,336 @@
+import type { Machine, Millis, Wake } from "distributary/sdk";
+import { Demands } from "./demands.ts";
+import { EmissionLog } from "./emission-log.ts";
+import type { Geometry } from "./geometry.ts";
+import type { Report } from "./messages.ts";
+import { Participants } from "./participants.ts";
+import type { Participant } from "./participants.ts";
+import { RateControl } from "./rate.ts";
+import type { RateLimits } from "./rate.ts";
+import type { SenderEffect, SenderEvent } from "./sender-events.ts";
+
+export interface SenderOptions {
+  readonly geometry: Geometry;
+  /** Ids of those it is for. */
+  readonly members: readonly string[];
+  readonly quorum: number;
+  /** See `reportMsFor`. */
+  readonly reportMs: Millis;
+  readonly limits: RateLimits;
+  /** Of one frame on the wire, headers and all. */
+  readonly wireBytes: number;
+}
+
+/** What is at most sent at once, besides what a millisecond takes. */
+const mostBurst = 44;
+/** What may be caught up on when the process was late. */
+const creditMs = 10;
+/** As long as more than this waits in the process, nothing is added. */
+const mostBacklogBytes = 256 * 1024;
+/** Tries without progress before members are given up (CM-22). */
+const mostTries = 10;
+const longestPollMs = 1_000;
+/** The share of a session that may be sent for one member alone, and so many frames in any case. */
+const mostCharge = 0.03;
+const leastCharge = 512;
+/** Up to this much is sent at once, with the announcement. */
+const smallBytes = 8 * 1024;
+/** How long those beyond the quorum may still take. */
+const quorumGraceMs = 2_000;
+
+/** The leader's side of a session: sends everything once, then what members lack, until all have it or are left. */
+export class Sender implements Machine<SenderEvent, SenderEffect> {
+  readonly #options: SenderOptions;
+  readonly #participants: Participants;
+  readonly #demands: Demands;
+  readonly #rate: RateControl;
+  readonly #log = new EmissionLog();
+  /** Blocks that are ready and were not sent yet, as ranges; none of them is needed if nobody lacks it. */
+  readonly #fresh: { from: number; to: number }[] = [];
+  readonly #passes: Uint8Array;
+  /** What anybody lacks, as members said at the start; undefined: everything. */
+  #lacking: Uint8Array | undefined;
+  #unready: number;
+  #nextFrame = 0;
+  #emitted = 0;
+  #sentBlocks = 0;
+  #frames = { first: 0, repair: 0 };
+  #reports = 0;
+  #effects: SenderEffect[] = [];
+  #state: "new" | "gathering" | "sending" | "ended" = "new";
+  #gatherUntil: Millis = 0;
+  #credit = 0;
+  #creditAt: Millis = 0;
+  #backlogBytes = 0;
+  #pollAt: Millis = 0;
+  #hasPolled = false;
+  #tries = 0;
+  /** The fewest frames that were lacking in all; fewer is progress. */
+  #leastLacking = Infinity;
+  #leastOpen: number;
+  #quorumAt: Millis = Infinity;
+  wakeAt: Millis = Infinity;
+
+  constructor(options: SenderOptions, now: Millis) {
+    const { geometry, members, limits, wireBytes } = options;
+    this.#options = options;
+    this.#participants = new Participants(members);
+    this.#demands = new Demands(this.#participants.all.length, (block) => geometry.sourcesOf(block));
+    this.#rate = new RateControl(limits, wireBytes, now);
+    this.#passes = new Uint8Array(geometry.blockCount);
+    this.#unready = geometry.blockCount;
+    this.#leastOpen = this.#participants.all.length;
+  }
+
+  /** How far it is, for announcements. */
+  get progress(): { readonly emitted: number; readonly sentBlocks: number; readonly bytesPerSecond: number } {
+    return { emitted: this.#emitted, sentBlocks: this.#sentBlocks, bytesPerSecond: this.#rate.bytesPerSecond };
+  }
+
+  handle(event: SenderEvent | Wake, now: Millis): SenderEffect[] {
+    if (this.#state === "ended") return [];
+    this.#take(event, now);
+    if (this.#state === "gathering" && now >= this.#gatherUntil) this.#begin();
+    if (this.#state === "sending") this.#work(now);
+    return this.#flush();
+  }
+
+  #take(event: SenderEvent | Wake, now: Millis): void {
+    switch (event.type) {
+      case "wake":
+        break;
+      case "start":
+        this.#start(now);
+        break;
+      case "ready":
+        this.#unready -= event.to - event.from;
+        this.#fresh.push({ from: event.from, to: event.to });
+        break;
+      case "report":
+        this.#report(event.report, now);
+        break;
+      case "backlog":
+        this.#backlogBytes = event.bytes;
+        break;
+      case "limit":
+        this.#rate.limit(event.bytesPerSecond);
+    }
+  }
+
+  #flush(): SenderEffect[] {
+    const effects = this.#effects;
+    if (effects.length > 0) this.#effects = [];
+    return effects;
+  }
+
+  #start(now: Millis): void {
+    const { geometry, reportMs } = this.#options;
+    const isSmall = geometry.blockCount === 1 && geometry.lengthOf(0) <= smallBytes;
+    this.#state = "gathering";
+    this.#gatherUntil = isSmall ? now : now + reportMs / 2 + 10;
+    this.#creditAt = this.#gatherUntil;
+    this.wakeAt = this.#gatherUntil;
+    if (this.#participants.all.length === 0) this.#end();
+  }
+
+  /** Everybody who has something has said so by now: if all did, what nobody lacks is left out. */
+  #begin(): void {
+    this.#state = "sending";
+    if (this.#participants.count("silent") > 0) this.#lacking = undefined;
+  }
+
+  #report(report: Report, now: Millis): void {
+    const member = this.#participants.find(report.member);
+    if (member === undefined || report.seen > this.#emitted) return;
+    this.#reports += 1;
+    const [seenBefore, receivedBefore] = [member.seen, member.received];
+    if (!this.#participants.take(member, report)) return;
+    if (report.seen > 0) {
+      this.#rate.take({
+        member: member.index,
+        roundTripMs: Math.max(0, now - this.#log.at(report.seen) - report.heldMs),
+        sent: seenBefore < 0 ? 0 : report.seen - seenBefore,
+        received: seenBefore < 0 ? 0 : Math.max(0, report.received - receivedBefore),
+      });
+    }
+    this.#hear(member, report);
+    if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
+  }
+
+  #hear(member: Participant, { lacks, seen, hasMore, isComplete }: Report): void {
+    const { geometry } = this.#options;
+    const isGathering = this.#state !== "sending";
+    if (isGathering) this.#lacking ??= new Uint8Array(geometry.blockCount);
+    member.lackingFrames = isComplete ? 0 : hasMore ? Infinity : 0;
+    for (const { block, blocks, frames, which } of lacks) {
+      const end = Math.min(block + blocks, geometry.blockCount);
+      for (let each = block; each < end; each += 1) {
+        member.lackingFrames += Math.min(frames, geometry.sourcesOf(each));
+        if (isGathering) (this.#lacking as Uint8Array)[each] = 1;
+        // What was not sent yet comes anyway.
+        else if (this.#passes[each] === 0) continue;
+        else if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
+        else this.#demands.wants(each, which, seen);
+      }
+    }
+    if (isGathering && hasMore) this.#lacking?.fill(1);
+    this.#weigh(member);
+  }
+
+  /** One member must not cost the others much: it is left if what is sent for it alone is more than a small share. */
+  #weigh(member: Participant): void {
+    if (member.standing !== "lacking" || this.#participants.all.length - this.#participants.count("left") < 2) return;
+    const most = Math.max(leastCharge, mostCharge * this.#options.geometry.frameCount);
+    const charge = this.#demands.chargeOf(member.index);
+    if (charge > most) this.#leave(member, `it loses more than the others: ${charge} frames were sent for it alone`);
+  }
+
+  #leave(member: Participant, reason: string): void {
+    this.#participants.leave(member, reason);
+    this.#demands.drop(member.index);
+    this.#rate.forget(member.index);
+    this.#effects.push({ type: "dismiss", member: member.id, reason });
+  }
+
+  #work(now: Millis): void {
+    this.#rate.look(now, this.#hasWork);
+    if (this.#participants.openCount === 0) return this.#end();
+    if (now - this.#quorumAt > quorumGraceMs) return this.#giveUp("the quorum has it, and did not wait longer");
+    this.#earn(now);
+    if (this.#backlogBytes <= mostBacklogBytes) this.#emit(now);
+    if (this.#hasWork) {
+      this.#hasPolled = false;
+      const { wireBytes } = this.#options;
+      const bytesPerMs = this.#rate.bytesPerSecond / 1_000;
+      const wanted = Math.max(wireBytes, Math.min(bytesPerMs, mostBurst * wireBytes));
+      this.wakeAt = now + Math.max(1, (wanted - this.#credit) / bytesPerMs);
+    } else this.#poll(now);
+  }
+
+  get #hasWork(): boolean {
+    return this.#demands.isPending || this.#fresh.length > 0;
+  }
+
+  #earn(now: Millis): void {
+    const bytesPerMs = this.#rate.bytesPerSecond / 1_000;
+    const most = Math.max(2 * this.#options.wireBytes, bytesPerMs * creditMs);
+    this.#credit = Math.min(most, this.#credit + (now - this.#creditAt) * bytesPerMs);
+    this.#creditAt = now;
+  }
+
+  #emit(now: Millis): void {
+    const { wireBytes } = this.#options;
+    while (this.#credit >= wireBytes) {
+      const most = Math.min(mostBurst, Math.floor(this.#credit / wireBytes));
+      const count = this.#emitRepairs(most, now) || this.#emitFresh(most, now);
+      if (count === 0) break;
+      this.#credit -= count * wireBytes;
+    }
+  }
+
+  #emitRepairs(most: number, now: Millis): number {
+    const run = this.#demands.next(most);
+    if (run === undefined) return 0;
+    const pass = Math.min(255, (this.#passes[run.block] ?? 1) + 1);
+    this.#passes[run.block] = pass;
+    this.#frames.repair += run.count;
+    this.#demands.sent(run, this.#say(run.block, run.index, run.count, pass, now));
+    return run.count;
+  }
+
+  #emitFresh(most: number, now: Millis): number {
+    const { geometry } = this.#options;
+    for (let range = this.#fresh[0]; range !== undefined; range = this.#fresh[0]) {
+      while (this.#nextFrame === 0 && range.from < range.to && this.#lacking?.[range.from] === 0) this.#passed(range);
+      if (range.from >= range.to) {
+        this.#fresh.shift();
+        continue;
+      }
+      const block = range.from;
+      const count = Math.min(most, geometry.sourcesOf(block) - this.#nextFrame);
+      this.#say(block, this.#nextFrame, count, 1, now);
+      this.#frames.first += count;
+      this.#nextFrame += count;
+      if (this.#nextFrame === geometry.sourcesOf(block)) this.#passed(range);
+      return count;
+    }
+    return 0;
+  }
+
+  /** The first block of this range was sent, or nobody lacks it. */
+  #passed(range: { from: number; to: number }): void {
+    this.#passes[range.from] = 1;
+    this.#nextFrame = 0;
+    range.from += 1;
+    while (this.#sentBlocks < this.#passes.length && this.#passes[this.#sentBlocks] !== 0) this.#sentBlocks += 1;
+  }
+
+  #say(block: number, index: number, count: number, pass: number, now: Millis): number {
+    const emission = this.#emitted + 1;
+    this.#log.note(emission, count, now);
+    this.#emitted += count;
+    this.#effects.push({ type: "frames", block, index, count, pass, emission });
+    return emission;
+  }
+
+  /** Nothing is left to send: says so, and asks those who are still open, ever more slowly while nothing comes of it. */
+  #poll(now: Millis): void {
+    if (!this.#hasPolled) {
+      this.#hasPolled = true;
+      this.#ask([nobody]);
+      this.#pollAt = now + this.#pauseMs;
+    } else if (now >= this.#pollAt && this.#unready > 0) {
+      // The data itself is still on its way: members need only know that this goes on.
+      this.#ask([nobody]);
+      this.#pollAt = now + longestPollMs;
+    } else if (now >= this.#pollAt) {
+      this.#try();
+      if (this.#state !== "sending") return;
+      this.#ask(this.#participants.asks());
+      this.#pollAt = now + this.#pauseMs;
+    }
+    this.wakeAt = Math.min(this.#pollAt, this.#quorumAt + quorumGraceMs + 1);
+  }
+
+  get #pauseMs(): Millis {
+    return Math.min(longestPollMs, (2 * this.#options.reportMs + 20) * 2 ** Math.min(this.#tries, 20));
+  }
+
+  #ask(asks: readonly (typeof nobody)[]): void {
+    const { emitted, sentBlocks } = this.progress;
+    for (const each of asks) this.#effects.push({ type: "poll", emitted, sentBlocks, asks: each });
+  }
+
+  #try(): void {
+    const lacking = this.#participants.in("lacking").reduce((sum, member) => sum + member.lackingFrames, 0);
+    const hasProgress = lacking < this.#leastLacking || this.#participants.openCount < this.#leastOpen;
+    this.#leastLacking = Math.min(this.#leastLacking, lacking);
+    this.#leastOpen = this.#participants.openCount;
+    this.#tries = hasProgress ? 0 : this.#tries + 1;
+    if (this.#tries < mostTries) return;
+    this.#giveUp(`nothing came of ${mostTries} tries`);
+  }
+
+  #giveUp(reason: string): void {
+    for (const member of this.#participants.in("silent")) this.#leave(member, "it is silent");
+    for (const member of this.#participants.in("lacking")) this.#leave(member, reason);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.wakeAt = Infinity;
+    const complete = this.#participants.in("complete").map(({ id }) => id);
+    const left = this.#participants.in("left").map(({ id, reason }) => ({ member: id, reason }));
+    const counters = {
+      firstFrames: this.#frames.first,
+      repairFrames: this.#frames.repair,
+      reports: this.#reports,
+      reductions: this.#rate.reductions,
+      bytesPerSecond: Math.round(this.#rate.bytesPerSecond),
+    };
+    this.#effects.push({ type: "over" }, { type: "end", delivered: { complete, left, counters } });
+  }
+}
+
+const nobody = { from: 0, to: 0xffffffff, listed: true, hashes: [] as readonly number[] };

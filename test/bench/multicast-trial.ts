@@ -1,0 +1,156 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { noiseChunks, writeFile } from "../made-up-files.ts";
+import { Lan } from "../system/lan/lan.ts";
+import type { Program } from "../system/program.ts";
+import { until } from "./measuring.ts";
+
+/** What is sent to how many, and over what. */
+export interface Cell {
+  readonly receivers: number;
+  readonly mebibytes: number;
+  /** The share of frames to each receiver that is lost. */
+  readonly loss: number;
+  /** Of every link, in each direction; as much as the machine can if absent. */
+  readonly megabits?: number;
+}
+
+/** Something that brings a file from one host to others. */
+export interface Contender {
+  readonly name: string;
+  /** How many times the file has to pass the sender's link. */
+  copies(receivers: number): number;
+  /** Starts what runs before there is anything to send. What it gives sends, and resolves when the last copy is there. */
+  prepare(trial: Trial): Promise<() => Promise<unknown>>;
+  /** The files in a receiver's directory that, joined, are its copy. */
+  readonly copy: (cell: Cell) => readonly string[];
+}
+
+/** What it took. */
+export interface Run {
+  /** Until the last receiver had its copy; infinite if that was not in time. */
+  readonly seconds: number;
+  /** What left the sender's device, in sizes of the file. */
+  readonly sent: number;
+  /** User and system time of the sender's processes, and of all receivers' together, in seconds. */
+  readonly senderCpu: number;
+  readonly receiversCpu: number;
+}
+
+export const sender = 0;
+/** In memory, so that disks do not matter to anybody. */
+const memory = "/dev/shm";
+const ticksPerSecond = 100;
+const flushMs = 5_000;
+
+/** A LAN with a file on its first host, and others that have nothing yet. */
+export class Trial implements AsyncDisposable {
+  readonly cell: Cell;
+  readonly lan: Lan;
+  readonly receivers: readonly number[];
+  readonly source: string;
+  readonly #directory = mkdtempSync(join(memory, "distributary-multicast-"));
+  readonly #programs = new Map<number, Program[]>();
+
+  constructor(cell: Cell) {
+    const { receivers, megabits, loss, mebibytes } = cell;
+    this.cell = cell;
+    this.lan = Lan.up({ hosts: receivers + 1, ...(megabits === undefined ? {} : { megabits }) });
+    // One more copy for the switch to make of everything.
+    this.lan.unplug("control");
+    this.receivers = this.lan.hosts.slice(1);
+    if (loss > 0) this.lan.loss(loss, ...this.receivers);
+    for (const host of this.lan.hosts) mkdirSync(this.directory(host));
+    for (const host of this.lan.hosts) this.#leaveNamesAlone(host);
+    this.source = join(this.directory(sender), "file");
+    writeFile(this.source, noiseChunks("multicast", mebibytes * 2 ** 20));
+  }
+
+  /** What is on a host. */
+  directory(host: number): string {
+    return join(this.#directory, `${host}`);
+  }
+
+  /** Starts a program that runs on. */
+  start(host: number, ...command: readonly string[]): Program {
+    const program = this.lan.run(host, command, { cwd: this.directory(host) });
+    this.#programs.set(host, [...(this.#programs.get(host) ?? []), program]);
+    return program;
+  }
+
+  /** Runs a program to its end. Rejects if it fails. */
+  async run(host: number, ...command: readonly string[]): Promise<void> {
+    // The shell stays, because the kernel tells only of processes that are there how long their children worked.
+    const shell = this.start(host, "sh", "-c", '"$@" >&2; echo "it ended with $?" >&2; exec sleep 100000', "sh", ...command);
+    const { msg } = await shell.says("it ended with ");
+    if (msg !== "it ended with 0") throw new Error(`${command[0]}: ${shell.errors.slice(-2_000)}`);
+  }
+
+  /** Sends, and looks at what that took. */
+  async measure(contender: Contender): Promise<Run> {
+    const go = await contender.prepare(this);
+    const cpuSeconds = (hosts: readonly number[]) =>
+      hosts.flatMap((host) => this.#programs.get(host) ?? []).reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0);
+    const look = () => [this.lan.sentBytes(sender), cpuSeconds([sender]), cpuSeconds(this.receivers)] as const;
+    const [bytesBefore, senderBefore, receiversBefore] = look();
+    const startedAt = performance.now();
+    const isDone = await inTime(go(), this.#limitMs(contender));
+    const seconds = isDone ? (performance.now() - startedAt) / 1_000 : Infinity;
+    const [bytes, senderCpu, receiversCpu] = look();
+    if (isDone) await this.#compare(contender);
+    return {
+      seconds,
+      sent: (bytes - bytesBefore) / (this.cell.mebibytes * 2 ** 20),
+      senderCpu: senderCpu - senderBefore,
+      receiversCpu: receiversCpu - receiversBefore,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lan[Symbol.asyncDispose]();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  /** Nobody here knows names: without a way out, looking one up fails at once instead of in seconds. */
+  #leaveNamesAlone(host: number): void {
+    const routes = "ip route add 224.0.0.0/4 dev eth0 && ip route delete default";
+    const [ip, ...args] = this.lan.on(host, "sh", "-c", routes);
+    execFileSync(ip, args);
+  }
+
+  /** Five times what the link needs for it, and half a minute to find each other. */
+  #limitMs({ copies }: Contender): number {
+    const { receivers, mebibytes, megabits = 400 } = this.cell;
+    return 30_000 + (5 * copies(receivers) * mebibytes * 2 ** 23) / (megabits * 1_000);
+  }
+
+  async #compare({ name, copy }: Contender): Promise<void> {
+    const source = readFileSync(this.source);
+    for (const host of this.receivers) {
+      const parts = copy(this.cell).map((file) => join(this.directory(host), file));
+      const length = () => parts.reduce((sum, part) => sum + (statSync(part, { throwIfNoEntry: false })?.size ?? 0), 0);
+      // Whoever has told its sender that it has everything may still be writing.
+      await until(() => length() === source.length, flushMs);
+      if (!Buffer.concat(parts.map((part) => readFileSync(part))).equals(source))
+        throw new Error(`${name}: host ${host} has something else`);
+    }
+  }
+}
+
+async function inTime(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const timer = new AbortController();
+  // What ends because the LAN is taken down after the limit fails with nobody waiting for it any more.
+  work.catch(() => undefined);
+  const isDone = work.then(() => true).finally(() => timer.abort());
+  return Promise.race([isDone, setTimeout(limitMs, false, timer).catch(() => isDone)]);
+}
+
+/** Of a process and of its children that ended. */
+function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Behind the name, which may hold anything, come state, parent and nine more.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / ticksPerSecond;
+}
