@@ -68,6 +68,7 @@ function providerProblems(policy: Policy, path: Problem["path"], providers: Prov
     ...look("ciphers", "cipher", policy.encrypt, ["encrypt"], "none"),
     ...look("priorities", "priority", policy.priority, ["priority"]),
     ...look("transports", "transport", policy.transport, ["transport"]),
+    ...look("transports", "transport", policy.segmentTransport, ["segmentTransport"], "none"),
     ...look("interpreters", "interpreter", policy.interpreter, ["interpreter"], "native"),
   ];
 }

@@ -130,6 +130,31 @@ export const policySchema = {
       description: "What ranks nodes: who leads and who is served first.",
     },
     transport: { type: "string", default: "http", description: "How data travels between sites." },
+    segmentTransport: {
+      type: "string",
+      default: "mctp",
+      description:
+        "How a leader brings data to all members of its segment at once, where multicast arrives; `none`: one by one.",
+    },
+    segmentCeilings: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["most"],
+        properties: {
+          most: { type: "string", format: "bytes", description: "What a leader may send a second, headers included." },
+          hours: {
+            type: "string",
+            pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+            description: "When it counts, by the leader's clock: `08:00-18:00`. Absent: at all times.",
+          },
+        },
+        description: "A ceiling; the first whose hours fit counts.",
+      },
+      maxItems: 100,
+      default: [],
+      description: "The most that leaders send to their segments, by the time of the day.",
+    },
     interpreter: {
       type: "string",
       default: "native",
@@ -171,4 +196,17 @@ export function compressorFor({ compress }: Policy, fileName: string): string {
 export function quorumOf({ quorum }: Policy, nodeCount: number): number {
   const number = Number.parseInt(quorum, 10);
   return quorum.endsWith("%") ? Math.ceil((nodeCount * number) / 100) : Math.min(number, nodeCount);
+}
+
+/** A ceiling as leaders are told it: minutes since midnight, the end not included, across it if it is earlier. */
+export function ceilingsOf({
+  segmentCeilings,
+}: Policy): { bytesPerSecond: number; fromMinute: number; toMinute: number }[] {
+  return segmentCeilings.map(({ most, hours = "00:00-00:00" }) => {
+    const [fromMinute = 0, toMinute = 0] = hours.split("-").map((time) => {
+      const [hour = 0, minute = 0] = time.split(":").map(Number);
+      return hour * 60 + minute;
+    });
+    return { bytesPerSecond: parseBytes(most), fromMinute, toMinute };
+  });
 }

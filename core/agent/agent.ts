@@ -5,6 +5,7 @@ import type { Io, Log, Peer } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
+import type { Endpoint } from "../protocol/segment/messages.ts";
 import { restSoon } from "../runtime/memory.ts";
 import { checkAssignment, checkChain, checkTogether } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
@@ -16,6 +17,10 @@ import { answerRoom } from "./room.ts";
 import { Sites } from "./sites.ts";
 import { Spool } from "./spool.ts";
 import { collect } from "./collect.ts";
+import type { CollectSource } from "./collect.ts";
+import { Arrivals } from "./arrivals.ts";
+import { Spreads } from "./spread.ts";
+import { Turns } from "./turns.ts";
 import { hello } from "./hello.ts";
 import type { SegmentMembership } from "./segment/membership.ts";
 
@@ -26,6 +31,8 @@ export interface AgentOptions {
   readonly segment?: string;
   readonly location?: string;
   readonly control: Peer;
+  /** Where other nodes reach this one, if they can. */
+  readonly serves?: Endpoint;
   /** Where the spool and the list of sites are. */
   readonly directory: string;
   /** Checks control's signature. */
@@ -38,6 +45,16 @@ export interface AgentOptions {
 }
 
 /** What control does with a site at the moment. */
+type PrepareOrder = Extract<FromControl, { type: "prepare" }>;
+
+/** How the data of a job's sections comes. */
+interface Collection {
+  readonly job: string;
+  readonly notices: readonly AssignmentNotice[];
+  readonly near: Peer | undefined;
+  readonly came: Map<string, number>;
+}
+
 interface CurrentJob {
   readonly job: string;
   /** Aborted when control has gone on to another one. */
@@ -60,6 +77,11 @@ export class Agent {
   readonly #queues = new Map<string, Promise<void>>();
   readonly #current = new Map<string, CurrentJob>();
   readonly #bootId: string;
+  readonly #turns = new Turns();
+  readonly #spreads: Spreads;
+  /** What the leader of the segment sends, if it is for this node. */
+  readonly arrivals: Arrivals;
+  #segment: SegmentMembership | undefined;
   #stream: ControlStream | undefined;
 
   constructor(io: Io, options: AgentOptions) {
@@ -69,6 +91,13 @@ export class Agent {
     this.#spool = new Spool(io.disk, join(options.directory, "spool"));
     this.#sites = new Sites(io, { ...options, directory: join(options.directory, "sites") });
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
+    this.arrivals = new Arrivals(io.clock, (assignment, what) => options.log.info({ assignment }, what));
+    const { kernel, control, directory, log } = options;
+    this.#spreads = new Spreads({
+      ...{ io, kernel, control, directory, log, source: this.#source, spool: this.#spool, turns: this.#turns },
+      place: () => this.#segment?.place,
+      report: (word) => void this.report(word),
+    });
   }
 
   /** Recovers every site that is here, then keeps to control's stream until the signal. `segment` takes its orders. */
@@ -76,6 +105,7 @@ export class Agent {
     for (const site of this.#sites.known()) this.#recover(site, signal);
     this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);
     const served = this.#serveTransports();
+    this.#segment = segment;
     try {
       this.#stream = new ControlStream(this.#io, this.#options.control, this.#options.log);
       const greet = () => hello(this.#io, this.#options, this.#bootId, this.states());
@@ -84,6 +114,7 @@ export class Agent {
       await this.#stream.run(taps, signal);
     } finally {
       for (const each of served) each[Symbol.dispose]();
+      this.#spreads.close();
       await Promise.allSettled(this.#queues.values());
     }
   }
@@ -117,7 +148,7 @@ export class Agent {
 
   #serveTransports(): Disposable[] {
     return [...this.#options.kernel.registries.transports.entries()].flatMap(({ provider }) =>
-      provider.reach === "peer" ? [provider.serve(this.#io, (id, peer) => this.#spool.find(id, peer))] : [],
+      provider.reach === "peer" ? [provider.serve(this.#io, (id, peer) => this.#spreads.find(id, peer))] : [],
     );
   }
 
@@ -134,7 +165,7 @@ export class Agent {
         const site = message.sections[0]?.site;
         if (site === undefined) break;
         const { stop } = this.#currentOf(site, message.job);
-        this.#enqueue(site, message.job, () => this.#prepare(site, message.job, message.sections, signal, stop.signal));
+        this.#enqueue(site, message.job, () => this.#prepare(site, message, signal, stop.signal));
         break;
       }
       case "switch":
@@ -144,6 +175,12 @@ export class Agent {
         );
         // Behind the report, which control and the other nodes wait for.
         this.#enqueue(message.assignment.site, "", async () => this.#sites.find(message.assignment.site)?.collect());
+        break;
+      case "spread":
+        this.#spreads.take(message, signal);
+        break;
+      case "spread-over":
+        this.#spreads.over(message.job);
         break;
       case "forget":
         this.#giveUp(message.site, message.job);
@@ -191,8 +228,7 @@ export class Agent {
 
   async #prepare(
     site: string,
-    job: string,
-    notices: readonly AssignmentNotice[],
+    { job, sections: notices, near }: PrepareOrder,
     stopping: AbortSignal,
     notWanted: AbortSignal,
   ): Promise<FromNode> {
@@ -204,14 +240,15 @@ export class Agent {
     checkTogether(assignments, this.#options.permissionFor(site));
     if (releases.has(assignments[0]?.header.serial ?? 0)) return { type: "prepared", job, state: releases.state };
     try {
-      const sections = await this.#collect(job, notices, assignments, signal);
+      const came = new Map<string, number>();
+      const sections = await this.#collect({ job, notices, near, came }, assignments, signal);
       const state = await releases.prepare(
         assignments,
         (base) => readSections(this.#io, this.#options.kernel, sections, base),
         signal,
       );
       this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
-      return { type: "prepared", job, state };
+      return { type: "prepared", job, state, came: Object.fromEntries(came) };
     } finally {
       // An agent that stops goes on with it later; what failed would only take up room.
       if (!stopping.aborted) for (const { id } of assignments) this.#spool.remove(id);
@@ -220,8 +257,7 @@ export class Agent {
 
   /** Brings the data of all sections, one after the other. */
   async #collect(
-    job: string,
-    notices: readonly AssignmentNotice[],
+    { job, notices, near, came }: Collection,
     assignments: readonly Assignment[],
     signal: AbortSignal,
   ): Promise<ArrivedSection[]> {
@@ -232,14 +268,32 @@ export class Agent {
       const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
       const report = () =>
         void this.report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
-      const source = { control: this.#options.control, transports: notices[index]?.transports ?? [], report };
-      await collect(this.#io, this.#options.kernel, assignment, pieces, source, signal);
+      const { control, kernel } = this.#options;
+      const transports = notices[index]?.transports ?? [];
+      const source = {
+        control,
+        transports,
+        came,
+        report,
+        ...(near === undefined ? {} : { near }),
+        ...this.#inSegment(),
+      };
+      await this.#turns.take(assignment.id, signal, () =>
+        collect(this.#io, kernel, assignment, pieces, source, signal),
+      );
       const key = assignment.header.parts.some(({ cipher }) => cipher !== "none")
         ? await this.#source.key(assignment.id, signal)
         : undefined;
       sections.push({ assignment, pieces, key });
     }
     return sections;
+  }
+
+  /** How what is sent to the whole segment comes here; nothing if it does not. */
+  #inSegment(): Pick<CollectSource, "arrivals" | "electionMs"> {
+    const place = this.#segment?.place;
+    if (place === undefined || place.isCutOff || place.isLeading) return {};
+    return { arrivals: this.arrivals, electionMs: place.electionMs };
   }
 
   async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {

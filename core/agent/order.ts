@@ -1,5 +1,7 @@
 import { failure } from "distributary/sdk";
-import type { AssignmentNotice, FromControl } from "../protocol/messages.ts";
+import type { Peer } from "distributary/sdk";
+import type { AssignmentNotice, FromControl, SpreadOrder } from "../protocol/messages.ts";
+import { mostMembers } from "../protocol/segment/messages.ts";
 
 const longestText = 4_096;
 /** Control puts a buffer of at most 256 KiB into a notice; base64 makes it a third longer. */
@@ -8,6 +10,7 @@ const longestSealed = 512 * 1024;
 const longestAddress = 45;
 const mostSections = 100_000;
 const mostTransports = 100;
+const mostCeilings = 100;
 
 /**
  * Reads a line of control's stream; undefined if it is of a type that this agent does not know, as a newer control may
@@ -24,7 +27,11 @@ export function readOrder(line: string): FromControl | undefined {
       return { type, job: order.text("job"), site: order.text("site"), diskBytes, entryCount };
     }
     case "prepare":
-      return { type, job: order.text("job"), sections: order.list("sections", mostSections).map(readNotice) };
+      return { type, job: order.text("job"), sections: readSections(order), ...readNear(order.take("near")) };
+    case "spread":
+      return { type, ...readSpread(order) };
+    case "spread-over":
+      return { type, job: order.text("job") };
     case "switch":
       return { type, job: order.text("job"), assignment: readNotice(order.take("assignment")) };
     case "forget":
@@ -41,6 +48,32 @@ export function readOrder(line: string): FromControl | undefined {
     default:
       return undefined;
   }
+}
+
+function readSections(order: Fields): AssignmentNotice[] {
+  return order.list("sections", mostSections).map(readNotice);
+}
+
+function readNear(value: unknown): { near?: Peer } {
+  if (value === undefined) return {};
+  const near = new Fields(value);
+  return { near: { id: near.text("id"), host: near.text("host", longestAddress), port: near.count("port") } };
+}
+
+function readSpread(order: Fields): SpreadOrder {
+  const data = new Fields(order.take("data"));
+  const texts = (key: string, most: number) => order.list(key, most).map((text) => new Fields({ text }).text("text"));
+  const ceilings = order.list("ceilings", mostCeilings).map((value) => {
+    const each = new Fields(value);
+    const [fromMinute, toMinute] = [each.count("fromMinute"), each.count("toMinute")];
+    return { bytesPerSecond: each.count("bytesPerSecond"), fromMinute, toMinute };
+  });
+  return {
+    ...{ job: order.text("job"), sections: readSections(order), members: texts("members", mostMembers) },
+    ...(order.take("transport") === undefined ? {} : { transport: order.text("transport") }),
+    data: { group: data.text("group", longestAddress), port: data.count("port") },
+    ...{ quorum: order.count("quorum"), ceilings },
+  };
 }
 
 function readNotice(value: unknown): AssignmentNotice {

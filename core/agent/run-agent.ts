@@ -9,6 +9,7 @@ import { parseBytes } from "../../config/units.ts";
 import { readPublicKey } from "../assignment/seal.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { PluginUse } from "../kernel/loader.ts";
+import { addressToward } from "../runtime/local-address.ts";
 import { lockData } from "../runtime/data-lock.ts";
 import { createLink } from "../runtime/http.ts";
 import type { Link } from "../runtime/http.ts";
@@ -45,8 +46,8 @@ export interface RunAgentOptions {
 export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http">, signal: AbortSignal): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const { name, directory, log } = options;
-  const { host = "127.0.0.1", port } = options.control;
-  const control = { id: controlId, host: host === "" ? "127.0.0.1" : host, port };
+  const { host: controlHost, port } = options.control;
+  const control = { id: controlId, host: controlHost === "" ? "127.0.0.1" : controlHost, port };
   const policy = loadLocalPolicy(options.policyFile);
   makeDirectories(hostIo.disk, directory);
   resources.use(await lockData(directory));
@@ -54,7 +55,8 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     await Kernel.load({ plugins: options.plugins, directory: options.pluginDirectory, role: "agent", log }),
   );
   const identity = loadIdentity(directory) ?? (await enrolNow(options, control));
-  const link = await createLink(identity, { host: "127.0.0.1", port: 0, log });
+  const host = await ownAddress(options);
+  const link = await createLink(identity, { host, port: 0, log });
   resources.defer(() => link.close());
   const io: Io = { ...hostIo, http: link };
   await kernel.start("agent", io);
@@ -65,6 +67,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     ...(options.segment === undefined ? {} : { segment: options.segment }),
     ...(options.location === undefined ? {} : { location: options.location }),
     control,
+    serves: { address: host, port: link.port },
     directory,
     signingKey: readPublicKey(identity.signingKey),
     kernel,
@@ -76,6 +79,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     ...{ node: identity.id, name, control, directory, kernel, log, signingKey: identity.signingKey },
     ...(options.location === undefined ? {} : { location: options.location }),
     ...(options.listen === undefined ? {} : { listen: endpointOf(options.listen) }),
+    intake: agent.arrivals,
     sites: () => agent.states(),
     report: (word) => void agent.report(word),
   });
@@ -86,6 +90,17 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     membership.run(signal),
     keepIdentity(identity, link, control, directory, io, log, signal),
   ]);
+}
+
+/** Where other nodes reach this host; none do while it has no way even to control. */
+async function ownAddress({ listen, control, log }: RunAgentOptions): Promise<string> {
+  if (listen !== undefined) return endpointOf(listen).address;
+  try {
+    return await addressToward(control.host === "" ? "127.0.0.1" : control.host);
+  } catch (error) {
+    log.warn({ error: (error as Error).message }, "no way to control: until a restart nobody is served from here");
+    return "127.0.0.1";
+  }
 }
 
 /** Throws DIST_ERR_OPTIONS_INVALID if others cannot reach this host there. */

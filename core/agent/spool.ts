@@ -15,6 +15,9 @@ export class Spool {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #open = new Map<string, SpooledPieces>();
+  /** How often each is kept, and those that nobody else wants any more. */
+  readonly #kept = new Map<string, number>();
+  readonly #unwanted = new Set<string>();
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -23,6 +26,7 @@ export class Spool {
 
   /** The pieces of an assignment, with those that arrived before. */
   open(assignment: Assignment): SpooledPieces {
+    this.#unwanted.delete(assignment.id);
     const known = this.#open.get(assignment.id);
     if (known !== undefined) return known;
     const pieces = new SpooledPieces(this.#disk, join(this.#directory, assignment.id), assignment);
@@ -36,7 +40,27 @@ export class Spool {
     return pieces?.audience.has(peer) === true ? pieces : undefined;
   }
 
+  /** Keeps what is there of an assignment until disposed, though it was removed meanwhile: others are served from it. */
+  keep(id: string): Disposable {
+    this.#kept.set(id, (this.#kept.get(id) ?? 0) + 1);
+    let isKept = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isKept) return;
+        isKept = false;
+        const others = (this.#kept.get(id) ?? 1) - 1;
+        if (others > 0) this.#kept.set(id, others);
+        else this.#kept.delete(id);
+        if (others === 0 && this.#unwanted.delete(id)) this.remove(id);
+      },
+    };
+  }
+
   remove(id: string): void {
+    if (this.#kept.has(id)) {
+      this.#unwanted.add(id);
+      return;
+    }
     this.#open.delete(id);
     const directory = join(this.#directory, id);
     if (this.#disk.stat(directory) !== undefined) removeTree(this.#disk, directory);

@@ -18,6 +18,7 @@ export interface JobDetail extends Job {
   }[];
 }
 
+const mostLeftShown = 20;
 const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, compress", transfer: "transfer" };
 
 /**
@@ -94,6 +95,21 @@ export function reportJob(
   return job.state === "deferred" || job.phase === "holding" ? exitCodes.waiting : exitCodes.failed;
 }
 
+/** By which transports data came to the nodes, and whom the leaders of segments could not reach with all others. */
+function describeWays({ stats, nodes }: JobDetail): string[] {
+  const { transports = {}, spreads = [] } = stats.came ?? {};
+  const ways = Object.entries(transports).map(([name, { nodes: count, bytes }]) => {
+    return `${formatBytes(bytes)} by ${name} to ${count} node${count === 1 ? "" : "s"}`;
+  });
+  const names = new Map(nodes.map(({ node, name }) => [node, name ?? node]));
+  const left = spreads.flatMap(({ transport, left: members }) =>
+    members.map(
+      ({ member, reason }) => `${names.get(member) ?? member} did not get all by ${transport}: ${printable(reason)}`,
+    ),
+  );
+  return [...(ways.length === 0 ? [] : [`it came: ${ways.join(", ")}`]), ...left.slice(0, mostLeftShown)];
+}
+
 function describeJob(job: JobDetail, columns: number): string[] {
   const { stats } = job;
   const waits = job.phase === "holding" ? "prepared; `distributary commit` makes it live" : job.reason;
@@ -113,6 +129,7 @@ function describeJob(job: JobDetail, columns: number): string[] {
         `for ${formatBytes(stats.contentBytes ?? 0)} of changed files${there}`,
     );
   }
+  lines.push(...describeWays(job));
   if (stats.passedOver !== undefined && stats.passedOver.length > 0)
     lines.push(`passed over, being no files: ${stats.passedOver.map(printable).join(", ")}`);
   const failed = job.nodes.filter(({ stage }) => stage === "failed");

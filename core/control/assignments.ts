@@ -57,6 +57,8 @@ export class Assignments {
   readonly #authority: Authority;
   readonly #ledger: SerialLedger;
   readonly #stores = new Map<string, { store: PieceStore; nodes: ReadonlySet<string> }>();
+  /** Nodes that hand an assignment on though it need not be for them. */
+  readonly #carriers = new Map<string, Set<string>>();
 
   constructor(db: Kysely<Schema>, disk: Disk, directory: string, authority: Authority, ledger: SerialLedger) {
     this.#db = db;
@@ -178,10 +180,30 @@ export class Assignments {
     return { key: row.data_key };
   }
 
-  /** The data of an assignment, for transports; undefined for a node that is not in its audience. */
+  /** The data of an assignment, for transports; undefined for a node that neither is in its audience nor carries it. */
   find(id: string, node: string): PieceStore | undefined {
     const known = this.#stores.get(id) ?? this.#openStore(id);
-    return known?.nodes.has(node) === true ? known.store : undefined;
+    return known?.nodes.has(node) === true || this.#isCarrier(id, node) ? known?.store : undefined;
+  }
+
+  /** Lets a node have an assignment and its data, but not the key to it, so that it can hand them on. */
+  carry(id: string, node: string): void {
+    const carriers = this.#carriers.get(id);
+    if (carriers === undefined) this.#carriers.set(id, new Set([node]));
+    else carriers.add(node);
+  }
+
+  endCarrying(id: string): void {
+    this.#carriers.delete(id);
+  }
+
+  #isCarrier(id: string, node: string): boolean {
+    return this.#carriers.get(id)?.has(node) === true;
+  }
+
+  /** Whether a node may have a sealed buffer: it is for it, or it hands it on. */
+  async mayHave(id: string, node: string): Promise<boolean> {
+    return this.#isCarrier(id, node) || (await this.forNode(id, node)) !== undefined;
   }
 
   #openStore(id: string): { store: PieceStore; nodes: ReadonlySet<string> } | undefined {

@@ -20,6 +20,7 @@ function namedBy(policy: Policy): [ProviderKind, string][] {
     ["ciphers", policy.encrypt],
     ["priorities", policy.priority],
     ["transports", policy.transport],
+    ["transports", policy.segmentTransport],
     ["interpreters", policy.interpreter],
   ];
 }

@@ -98,9 +98,10 @@ export class Control implements AsyncDisposable {
     this.hub = new NodeHub(parts.db, this.events, log);
     this.assignments = new Assignments(parts.db, disk, join(directory, "assignments"), parts.authority, parts.ledger);
     const { catalog, hub, assignments, events } = this;
-    this.segments = new Segments({ ...parts, hub, events, log, kernel: () => this.#kernel });
+    const segments = new Segments({ ...parts, hub, events, log, kernel: () => this.#kernel });
+    this.segments = segments;
     this.jobs = new Jobs({
-      ...{ db: parts.db, catalog, hub, assignments, events, log, clock, disk, directory },
+      ...{ db: parts.db, catalog, hub, assignments, segments, events, log, clock, disk, directory },
       stopping: this.#stopping.signal,
       startedAt: clock.now(),
       kernel: () => this.#kernel,

@@ -35,6 +35,15 @@ export type ControlEvent =
       readonly state: string;
       readonly reason: string;
     }
+  /** A leader has sent something to the members of its segment: how many have it, and how many are served singly. */
+  | {
+      readonly type: "spread";
+      readonly job: string;
+      readonly transport: string;
+      readonly complete: number;
+      readonly left: number;
+      readonly counters: Readonly<Record<string, number>>;
+    }
   | { readonly type: "site"; readonly site: string; readonly liveVersion: number | null };
 
 /** How far a listener may be behind. */

@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { failure } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 import type { FromControl, FromNode, SegmentWord, SiteState } from "../protocol/messages.ts";
+import type { Endpoint } from "../protocol/segment/messages.ts";
 import { ClonedNodes } from "./cloned-nodes.ts";
 import type { Events } from "./events.ts";
 import type { Schema } from "./store/schema.ts";
@@ -30,6 +31,8 @@ interface Connection {
   readonly stream: NodeStream;
   /** Set once it said hello: from then on it counts as connected. */
   bootId: string | undefined;
+  /** Where other nodes reach it. */
+  serves?: Endpoint;
 }
 
 /** Which nodes are connected, what they said last, and how to reach them. */
@@ -56,6 +59,11 @@ export class NodeHub {
 
   isConnected(node: string): boolean {
     return this.#connections.get(node)?.bootId !== undefined;
+  }
+
+  /** Where other nodes fetch from a node, while it is connected. */
+  servesAt(node: string): Endpoint | undefined {
+    return this.isConnected(node) ? this.#connections.get(node)?.serves : undefined;
   }
 
   /** Throws DIST_ERR_AUTH_TWICE for a node of which there are two. */
@@ -129,6 +137,7 @@ export class NodeHub {
     // Another stream may have taken its place meanwhile; that one greets by itself.
     if (connection === undefined || this.#connections.get(node) !== connection) return;
     connection.bootId = bootId;
+    if (hello.serves !== undefined) connection.serves = hello.serves;
     this.#log.info({ node, name: hello.name }, "node connected");
     this.#events.emit({ type: "node", node, name: hello.name, connected: true });
     for (const watcher of this.#watchers) watcher.connected(node);

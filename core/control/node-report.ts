@@ -45,6 +45,13 @@ const segmentReport = shape({
   members: { type: "array", items: member, maxItems: mostMembers, description: "Its members." },
   gone: { type: "array", items: gone, maxItems: 1_000, description: "Those gone since the last report." },
 });
+const counts = { type: "object", additionalProperties: number, description: "Counts, by name." } as const;
+const left = {
+  type: "array",
+  items: shape({ member: id, reason: { ...text, maxLength: 1_000 } }),
+  maxItems: 1_000,
+  description: "Members that are served one by one.",
+} as const satisfies ArraySchema;
 const segmentName = { type: "string", format: "name", description: "The name of a segment." } as const;
 
 const type = { type: "string", description: "What it says." } as const;
@@ -62,11 +69,12 @@ const shapes: Readonly<Record<FromNode["type"], ObjectSchema>> = {
       providers: { type: "object", additionalProperties: names, description: "Providers by kind." },
       sites: { type: "array", items: site, maxItems: 10_000, description: "Its sites." },
     },
-    { location: text, segment: text },
+    { location: text, segment: text, serves: endpointShape },
   ),
   room: message({ job: text, able: { type: "boolean", description: "Whether there is room." } }, { reason: text }),
   progress: message({ job: text, doneBytes: number, totalBytes: number }),
-  prepared: message({ job: text, state: site }),
+  prepared: message({ job: text, state: site }, { came: counts }),
+  spread: message({ job: text, assignment: hash, transport: text, complete: number, left, counters: counts }),
   switched: message({ job: text, state: site }),
   failed: message({ job: text, code: text, reason: text }, { state: site }),
   segment: message(

@@ -36,7 +36,7 @@ export function serveNodes(
   });
   route(linkPaths.buffer, async ({ peerId, path }) => {
     const id = path.slice(linkPaths.buffer.length);
-    if ((await assignments.forNode(id, peerId)) === undefined) return notFound();
+    if (!(await assignments.mayHave(id, peerId))) return notFound();
     return { status: 200, body: [assignments.sealed(id)] };
   });
   route(linkPaths.key, async ({ peerId, path }) => {

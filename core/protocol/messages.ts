@@ -1,3 +1,4 @@
+import type { Peer } from "distributary/sdk";
 import type { SegmentReport } from "./segment/events.ts";
 import type { Channel, Endpoint } from "./segment/messages.ts";
 import type { SegmentTimings } from "./segment/timings.ts";
@@ -32,7 +33,17 @@ export type FromControl =
       readonly entryCount: number;
     }
   /** Bring the release of these sections beside what is live. Answered by `prepared` or `failed`. */
-  | { readonly type: "prepare"; readonly job: string; readonly sections: readonly AssignmentNotice[] }
+  | {
+      readonly type: "prepare";
+      readonly job: string;
+      readonly sections: readonly AssignmentNotice[];
+      /** The leader of its segment, which hands them on. */
+      readonly near?: Peer;
+    }
+  /** To the leader of a segment: bring these to members of it. A job's later one adds to it. Answered by `spread`. */
+  | ({ readonly type: "spread" } & SpreadOrder)
+  /** To the same: nobody needs it any more. */
+  | { readonly type: "spread-over"; readonly job: string }
   /** Carry out a commit, rollback or remove. Answered by `switched` or `failed`. */
   | { readonly type: "switch"; readonly job: string; readonly assignment: AssignmentNotice }
   /** The job is over for this node: what was prepared for it and not committed may go. */
@@ -44,6 +55,41 @@ export type FromControl =
   /** To the leader of a segment: move it to this channel. */
   | { readonly type: "segment-move"; readonly channel: Channel }
   | { readonly type: "ping" };
+
+/** What the leader of a segment is to bring to members of it, for a job. */
+export interface SpreadOrder {
+  readonly job: string;
+  readonly sections: readonly AssignmentNotice[];
+  /** Ids of the members that are to have them. */
+  readonly members: readonly string[];
+  /** What sends to all members at once; absent where they can only be served one by one. */
+  readonly transport?: string;
+  /** The data channel of those it is for: a multicast address and port. */
+  readonly data: { readonly group: string; readonly port: number };
+  /** When so many members have everything, the others are hardly waited for. */
+  readonly quorum: number;
+  /** What may be sent at which time of the day, where the leader is; the first that fits counts. */
+  readonly ceilings: readonly Ceiling[];
+}
+
+/** The most that may be sent at a time of the day: minutes since midnight, the end not included, across it if earlier. */
+export interface Ceiling {
+  readonly bytesPerSecond: number;
+  readonly fromMinute: number;
+  readonly toMinute: number;
+}
+
+/** What became of one assignment that a leader sent to its segment. */
+export interface SpreadWord {
+  readonly job: string;
+  readonly assignment: string;
+  readonly transport: string;
+  /** How many members have all of it. */
+  readonly complete: number;
+  /** Members that were given up, at most 1,000 of them, and why. They are served one by one. */
+  readonly left: readonly { readonly member: string; readonly reason: string }[];
+  readonly counters: Readonly<Record<string, number>>;
+}
 
 /** What a node has of a site. */
 export interface SiteState {
@@ -79,13 +125,22 @@ export type FromNode =
       readonly cpuCount: number;
       readonly memoryBytes: number;
       readonly freeDiskBytes: number;
+      /** Where other nodes can fetch from it what it is told to hand on. */
+      readonly serves?: Endpoint;
       /** Providers by kind, for control to choose from. */
       readonly providers: Readonly<Record<string, readonly string[]>>;
       readonly sites: readonly SiteState[];
     }
   | { readonly type: "room"; readonly job: string; readonly able: boolean; readonly reason?: string }
   | { readonly type: "progress"; readonly job: string; readonly doneBytes: number; readonly totalBytes: number }
-  | { readonly type: "prepared"; readonly job: string; readonly state: SiteState }
+  | {
+      readonly type: "prepared";
+      readonly job: string;
+      readonly state: SiteState;
+      /** How many bytes of its data came by which transport. */
+      readonly came?: Readonly<Record<string, number>>;
+    }
+  | ({ readonly type: "spread" } & SpreadWord)
   | { readonly type: "switched"; readonly job: string; readonly state: SiteState }
   | {
       readonly type: "failed";

@@ -1,52 +1,69 @@
 import { mostFrames } from "./geometry.ts";
 
-/** How many runs of repair frames are remembered of a block; who reports on older ones gets a few frames too many. */
-const mostRuns = 16;
+/** How many runs of frames are remembered of a block; who reports on older ones gets a few frames too many. */
+const mostRuns = 48;
+
+/** Frames of one block that were sent, `first` and `last` being the first and last of them among all of the session. */
+interface Run {
+  readonly first: number;
+  last: number;
+  count: number;
+}
 
 /** What is lacking of one block, and what was sent to mend it. */
 class BlockDemand {
   readonly block: number;
   readonly sources: number;
-  /** Frames sent after the first pass. */
   sent = 0;
-  /** How many of those there must be for who lacks most, and for the next. */
-  most = 0;
-  second = 0;
+  /** Frames of it that are sent in any case: its source frames, unless nobody lacked it at the start. */
+  planned: number;
+  /** How many must be sent for who lacks most, and for the next. */
+  most: number;
+  second: number;
   worst = -1;
   /** Of the next frame; after the last parity frame come the source frames, and so on. */
   next: number;
   isQueued = false;
   /** Source frames asked for one by one: when each was sent last, and which are wanted now. */
   plain: { readonly sentAt: Float64Array; readonly wanted: Set<number> } | undefined;
-  readonly #runs: { emission: number; count: number }[] = [];
+  readonly #runs: Run[] = [];
 
   constructor(block: number, sources: number) {
     this.block = block;
     this.sources = sources;
     this.next = sources;
+    this.planned = sources;
+    this.most = sources;
+    this.second = sources;
   }
 
+  /** Nothing before the first pass is over. */
   get owed(): number {
+    if (this.sent < this.planned) return 0;
     return this.plain === undefined ? Math.max(0, this.most - this.sent) : this.plain.wanted.size;
   }
 
   note(emission: number, count: number): void {
     this.sent += count;
-    this.#runs.push({ emission, count });
-    if (this.#runs.length > mostRuns) {
-      const [oldest, next] = this.#runs;
-      if (oldest !== undefined && next !== undefined) next.count += oldest.count;
-      this.#runs.shift();
+    const before = this.#runs.at(-1);
+    if (before !== undefined && before.last + 1 === emission) {
+      before.last += count;
+      before.count += count;
+      return;
     }
+    this.#runs.push({ first: emission, last: emission + count - 1, count });
+    if (this.#runs.length <= mostRuns) return;
+    const [oldest, next] = this.#runs.splice(0, 2) as [Run, Run];
+    this.#runs.unshift({ first: oldest.first, last: next.last, count: oldest.count + next.count });
   }
 
-  /** How many of the frames sent after the first pass came after this one. */
+  /** How many of its frames came after this one of the session. */
   sentAfter(emission: number): number {
     let count = 0;
     for (let at = this.#runs.length - 1; at >= 0; at -= 1) {
-      const run = this.#runs[at] as { emission: number; count: number };
-      if (run.emission + run.count - 1 <= emission) break;
-      count += Math.min(run.count, run.emission + run.count - 1 - emission);
+      const run = this.#runs[at] as Run;
+      if (run.last <= emission) break;
+      count += run.first > emission ? run.count : Math.min(run.count, run.last - emission);
     }
     return count;
   }
@@ -84,6 +101,20 @@ export class Demands {
     return this.#charges[member] ?? 0;
   }
 
+  /** Frames of the first pass were sent. */
+  begun(block: number, emission: number, count: number): void {
+    const demand = this.#open(block);
+    demand.note(emission, count);
+    if (demand.sent >= demand.planned) this.#enqueue(demand);
+  }
+
+  /** Nobody lacks a block that was to be sent; who comes later may. */
+  skip(block: number): void {
+    const demand = this.#open(block);
+    demand.planned = 0;
+    [demand.most, demand.second] = [0, 0];
+  }
+
   /** A member lacks `frames` of a block, having seen everything up to `seen`. */
   lacks(member: number, block: number, frames: number, seen: number): void {
     const demand = this.#open(block);
@@ -107,6 +138,7 @@ export class Demands {
   /** A member lacks these source frames of a block, a bit each. */
   wants(block: number, which: Uint8Array, seen: number): void {
     const demand = this.#open(block);
+    if (demand.sent < demand.planned) return;
     demand.plain ??= { sentAt: new Float64Array(demand.sources), wanted: new Set() };
     for (let index = 0; index < demand.sources; index += 1) {
       const isMissing = (((which[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;

@@ -9,9 +9,9 @@ import type { Millis } from "distributary/sdk";
 const cubicC = 0.4;
 const cubicBeta = 0.7;
 /** Datagrams that wait less than this longer than at best wait for a busy process, not for a link. */
-const calmMs = 12;
+const calmMs = 20;
 /** Whoever waits so long stands in a queue too deep to lose anything. */
-const deepMs = 60;
+const deepMs = 150;
 /** Between two looks at what members report. */
 const lookMs = 40;
 const growth = 1.25;
@@ -55,6 +55,7 @@ export class RateControl {
   #gaveWayAt: Millis = -Infinity;
   #peak = 0;
   #roundTripMs = 5;
+  #wasCrowded = false;
   reductions = 0;
 
   constructor(limits: RateLimits, wireBytes: number, now: Millis) {
@@ -105,14 +106,16 @@ export class RateControl {
       path.calmLoss ??= Math.min(loss, mostCalmLoss);
       if (path.waitMs < calmMs) path.calmLoss += (loss - path.calmLoss) / 4;
       else if (path.waitMs > deepMs) deep += 1;
-      else if (loss > 1.5 * path.calmLoss + 0.005) crowded += 1;
+      else if (loss > 2 * path.calmLoss + 0.02) crowded += 1;
       [path.waitMs, path.sent, path.received] = [Infinity, 0, 0];
     }
     if (reporting === 0) return;
     this.#roundTripMs += (Math.max(1, nearest) - this.#roundTripMs) / 4;
-    // A few whose own way is narrow are served another way, and do not slow the others.
-    if ((crowded + deep) * 3 >= reporting && crowded + deep > 0) this.#giveWay(now);
-    else this.#grow(now, spanMs, isUsed);
+    // A few whose own way is narrow are served another way, and do not slow the others; and once is chance.
+    const isCrowded = crowded + deep > 0 && (crowded + deep) * 3 >= this.#paths.size;
+    if (isCrowded && this.#wasCrowded) this.#giveWay(now);
+    else if (!isCrowded) this.#grow(now, spanMs, isUsed);
+    this.#wasCrowded = isCrowded;
   }
 
   #giveWay(now: Millis): void {

@@ -22,6 +22,8 @@ export interface ReceiverOptions {
 
 /** A session of which nothing is heard for so long is over. */
 export const silenceMs = 3_000;
+/** What came while this process was held up is read within this time after it goes on. */
+const readingMs = 100;
 /** Frames that may overtake others on their way. */
 const reorderFrames = 8;
 /** As long as no frame comes, nothing is late before this. */
@@ -62,6 +64,8 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #seenAt: Millis = 0;
   #received = 0;
   #heardAt: Millis = 0;
+  /** When that was first found to be too long ago. */
+  #silentAt: Millis = -Infinity;
   #awakeSince: Millis = 0;
   #hadSomething = false;
   #reportAt: Millis = Infinity;
@@ -206,13 +210,20 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
 
   #settle(now: Millis): void {
     if (this.#state === "ended") return;
-    if (now - Math.max(this.#heardAt, this.#awakeSince) >= silenceMs)
-      return this.#end(this.#state === "complete" ? undefined : "the leader fell silent");
+    if (this.#isSilent(now)) return this.#end(this.#state === "complete" ? undefined : "the leader fell silent");
     if (now >= this.#reportAt) {
       this.#report(now);
       this.#reportAt = now + this.#options.reportMs * (0.5 + this.#random());
     }
-    this.wakeAt = Math.min(Math.max(this.#heardAt, this.#awakeSince) + silenceMs, this.#reportAt);
+    const silentAt = this.#silentAt > this.#heardAt ? this.#silentAt + readingMs : this.#heardAt + silenceMs;
+    this.wakeAt = Math.min(silentAt, this.#reportAt);
+  }
+
+  /** Whether the leader is: found out twice, because what it said may wait to be read. */
+  #isSilent(now: Millis): boolean {
+    if (now - this.#heardAt < silenceMs) return false;
+    if (this.#silentAt <= this.#heardAt) this.#silentAt = now;
+    return now - this.#silentAt >= readingMs;
   }
 
   #report(now: Millis): void {

@@ -167,8 +167,6 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
       for (let each = block; each < end; each += 1) {
         member.lackingFrames += Math.min(frames, geometry.sourcesOf(each));
         if (isGathering) (this.#lacking as Uint8Array)[each] = 1;
-        // What was not sent yet comes anyway.
-        else if (this.#passes[each] === 0) continue;
         else if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
         else this.#demands.wants(each, which, seen);
       }
@@ -241,14 +239,17 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   #emitFresh(most: number, now: Millis): number {
     const { geometry } = this.#options;
     for (let range = this.#fresh[0]; range !== undefined; range = this.#fresh[0]) {
-      while (this.#nextFrame === 0 && range.from < range.to && this.#lacking?.[range.from] === 0) this.#passed(range);
+      while (this.#nextFrame === 0 && range.from < range.to && this.#lacking?.[range.from] === 0) {
+        this.#demands.skip(range.from);
+        this.#passed(range);
+      }
       if (range.from >= range.to) {
         this.#fresh.shift();
         continue;
       }
       const block = range.from;
       const count = Math.min(most, geometry.sourcesOf(block) - this.#nextFrame);
-      this.#say(block, this.#nextFrame, count, 1, now);
+      this.#demands.begun(block, this.#say(block, this.#nextFrame, count, 1, now), count);
       this.#frames.first += count;
       this.#nextFrame += count;
       if (this.#nextFrame === geometry.sourcesOf(block)) this.#passed(range);

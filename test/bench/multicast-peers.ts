@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "./measuring.ts";
 import { sender } from "./multicast-trial.ts";
 import type { Contender, Trial } from "./multicast-trial.ts";
 
@@ -33,7 +34,8 @@ export function uftp({ cipher, share = 1 }: { cipher?: string; share?: number } 
       const members = ["-H", trial.receivers.map((host) => hexAddress(trial.lan.address(host))).join(",")];
       // As large as fits a frame, with room for what its manual says is needed.
       const size = ["-b", "1400"];
-      return () => trial.run(sender, "uftp", ...options, ...rate, ...times, ...size, ...members, ...sealed, trial.source);
+      return () =>
+        trial.run(sender, "uftp", ...options, ...rate, ...times, ...size, ...members, ...sealed, trial.source);
     },
   };
 }
@@ -45,7 +47,7 @@ function hexAddress(address: string): string {
 }
 
 /** udpcast, which goes on when everybody has a slice. With this much parity beforehand, if any. */
-export function udpcast({ fec, megabits }: { fec?: string, megabits?: boolean } = {}): Contender {
+export function udpcast({ fec, megabits }: { fec?: string; megabits?: boolean } = {}): Contender {
   return {
     name: fec === undefined ? "udpcast" : `udpcast, parity ${fec}`,
     ...multicast,
@@ -53,7 +55,8 @@ export function udpcast({ fec, megabits }: { fec?: string, megabits?: boolean } 
       const options = ["--nokbd", "--no-progress", "--interface", "eth0", "--file"];
       const daemons = trial.receivers.map((host) => trial.start(host, "udp-receiver", ...options, "file"));
       await Promise.all(daemons.map((daemon) => daemon.says("UDP receiver for")));
-      const rate = trial.cell.megabits === undefined || megabits === false? [] : ["--max-bitrate", `${trial.cell.megabits}m`];
+      const rate =
+        trial.cell.megabits === undefined || megabits === false ? [] : ["--max-bitrate", `${trial.cell.megabits}m`];
       const parity = fec === undefined ? [] : ["--fec", fec];
       // Else a hello that was lost is waited for without end.
       const start = ["--min-receivers", `${trial.receivers.length}`, "--rexmit-hello-interval", "50"];
@@ -79,7 +82,10 @@ export const http: Contender = {
     );
     await trial.start(sender, "nginx", "-c", file).says("nginx/");
     const url = `http://${trial.lan.address(sender)}/file`;
-    return () => onEach(trial, (host) => trial.run(host, "curl", "--silent", "--fail", "--retry", "5", "--retry-connrefused", "--output", "file", url));
+    return () =>
+      onEach(trial, (host) =>
+        trial.run(host, "curl", "--silent", "--fail", "--retry", "5", "--retry-connrefused", "--output", "file", url),
+      );
   },
 };
 
@@ -89,9 +95,10 @@ export const rsync: Contender = {
   ...oneByOne,
   async prepare(trial) {
     const directory = trial.directory(sender);
-    const file = join(directory, "rsyncd.conf");
-    writeFileSync(file, `use chroot = no\nuid = root\nlog file = /dev/stderr\n[files]\npath = ${directory}\n`);
-    await trial.start(sender, "rsync", "--daemon", "--no-detach", "--config", file).says("starting up");
+    const [file, log] = [join(directory, "rsyncd.conf"), join(directory, "log")];
+    writeFileSync(file, `use chroot = no\nuid = root\nlog file = ${log}\n[files]\npath = ${directory}\n`);
+    trial.start(sender, "rsync", "--daemon", "--no-detach", "--config", file);
+    await until(() => existsSync(log) && readFileSync(log, "utf8").includes("listening"), 10_000);
     return async () => {
       for (const host of trial.receivers) await fetchByRsync(trial, host);
     };

@@ -30,7 +30,7 @@ export interface Contender {
 
 /** What it took. */
 export interface Run {
-  /** Until the last receiver had its copy; infinite if that was not in time. */
+  /** Until the last receiver had its copy. */
   readonly seconds: number;
   /** What left the sender's device, in sizes of the file. */
   readonly sent: number;
@@ -52,6 +52,7 @@ export class Trial implements AsyncDisposable {
   readonly receivers: readonly number[];
   readonly source: string;
   readonly #directory = mkdtempSync(join(memory, "distributary-multicast-"));
+  readonly #deferred = new AsyncDisposableStack();
   readonly #programs = new Map<number, Program[]>();
 
   constructor(cell: Cell) {
@@ -83,13 +84,20 @@ export class Trial implements AsyncDisposable {
   /** Runs a program to its end. Rejects if it fails. */
   async run(host: number, ...command: readonly string[]): Promise<void> {
     // The shell stays, because the kernel tells only of processes that are there how long their children worked.
-    const shell = this.start(host, "sh", "-c", '"$@" >&2; echo "it ended with $?" >&2; exec sleep 100000', "sh", ...command);
+    const shell = this.start(
+      host,
+      "sh",
+      "-c",
+      '"$@" >&2; echo "it ended with $?" >&2; exec sleep 100000',
+      "sh",
+      ...command,
+    );
     const { msg } = await shell.says("it ended with ");
     if (msg !== "it ended with 0") throw new Error(`${command[0]}: ${shell.errors.slice(-2_000)}`);
   }
 
-  /** Sends, and looks at what that took. */
-  async measure(contender: Contender): Promise<Run> {
+  /** Sends, and looks at what that took; undefined if not everybody had a copy in time. */
+  async measure(contender: Contender): Promise<Run | undefined> {
     const go = await contender.prepare(this);
     const cpuSeconds = (hosts: readonly number[]) =>
       hosts.flatMap((host) => this.#programs.get(host) ?? []).reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0);
@@ -97,9 +105,9 @@ export class Trial implements AsyncDisposable {
     const [bytesBefore, senderBefore, receiversBefore] = look();
     const startedAt = performance.now();
     const isDone = await inTime(go(), this.#limitMs(contender));
-    const seconds = isDone ? (performance.now() - startedAt) / 1_000 : Infinity;
+    const seconds = (performance.now() - startedAt) / 1_000;
     const [bytes, senderCpu, receiversCpu] = look();
-    if (isDone) await this.#compare(contender);
+    if (!isDone || !(await this.#isEverywhere(contender))) return undefined;
     return {
       seconds,
       sent: (bytes - bytesBefore) / (this.cell.mebibytes * 2 ** 20),
@@ -108,7 +116,13 @@ export class Trial implements AsyncDisposable {
     };
   }
 
+  /** Done before the LAN is taken down with all that runs there. */
+  defer(work: () => Promise<void>): void {
+    this.#deferred.defer(work);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#deferred[Symbol.asyncDispose]();
     await this.lan[Symbol.asyncDispose]();
     rmSync(this.#directory, { recursive: true });
   }
@@ -120,30 +134,36 @@ export class Trial implements AsyncDisposable {
     execFileSync(ip, args);
   }
 
-  /** Five times what the link needs for it, and half a minute to find each other. */
+  /** Five times what the link needs for it, and a quarter of a minute to find each other. */
   #limitMs({ copies }: Contender): number {
     const { receivers, mebibytes, megabits = 400 } = this.cell;
-    return 30_000 + (5 * copies(receivers) * mebibytes * 2 ** 23) / (megabits * 1_000);
+    return 15_000 + (5 * copies(receivers) * mebibytes * 2 ** 23) / (megabits * 1_000);
   }
 
-  async #compare({ name, copy }: Contender): Promise<void> {
+  /** Whether every receiver has a copy. Throws if one has something else. */
+  async #isEverywhere({ name, copy }: Contender): Promise<boolean> {
     const source = readFileSync(this.source);
     for (const host of this.receivers) {
       const parts = copy(this.cell).map((file) => join(this.directory(host), file));
       const length = () => parts.reduce((sum, part) => sum + (statSync(part, { throwIfNoEntry: false })?.size ?? 0), 0);
       // Whoever has told its sender that it has everything may still be writing.
-      await until(() => length() === source.length, flushMs);
+      const isWhole = await inTime(until(() => length() === source.length, 2 * flushMs), flushMs);
+      if (!isWhole) return false;
       if (!Buffer.concat(parts.map((part) => readFileSync(part))).equals(source))
         throw new Error(`${name}: host ${host} has something else`);
     }
+    return true;
   }
 }
 
 async function inTime(work: Promise<unknown>, limitMs: number): Promise<boolean> {
   const timer = new AbortController();
-  // What ends because the LAN is taken down after the limit fails with nobody waiting for it any more.
-  work.catch(() => undefined);
-  const isDone = work.then(() => true).finally(() => timer.abort());
+  const isDone = work
+    .then(
+      () => true,
+      (error: unknown) => (console.error(error), false),
+    )
+    .finally(() => timer.abort());
   return Promise.race([isDone, setTimeout(limitMs, false, timer).catch(() => isDone)]);
 }
 
@@ -151,6 +171,9 @@ async function inTime(work: Promise<unknown>, limitMs: number): Promise<boolean>
 function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // Behind the name, which may hold anything, come state, parent and nine more.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+  const fields = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
   return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / ticksPerSecond;
 }

@@ -40,7 +40,7 @@ describe("SEC-18: what lies on a node on its way", () => {
     expect(await fetched(member)).toBe(true);
   });
 
-  it("is given by the agent to every transport under that condition", async () => {
+  it("is given by the agent to nobody, as long as control does not ask it to hand it on", async () => {
     using shelf = new PluginShelf();
     let find: ((assignment: string, peer: string) => PieceStore | undefined) | undefined;
     const found: [string, boolean][] = [];
@@ -66,7 +66,7 @@ describe("SEC-18: what lies on a node on its way", () => {
       const notice = control.notice("update", 1, { commands: [fileCommand("a", data)], data });
       expect(await control.prepare({ ...notice, transports: ["spy"] })).toMatchObject({ type: "prepared" });
       expect(found).toEqual([
-        [control.node, true],
+        [control.node, false],
         ["control", false],
         ["somebody-else", false],
         ["", false],

@@ -3,7 +3,7 @@ import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { failure } from "distributary/sdk";
-import type { Io, Log, Peer } from "distributary/sdk";
+import type { Channel, Intake, Io, Log, Peer } from "distributary/sdk";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { linkPaths } from "../../protocol/messages.ts";
 import type { FromControl, SegmentGrant, SegmentRequest, SegmentWord, SiteState } from "../../protocol/messages.ts";
@@ -17,6 +17,7 @@ import { SegmentFiles } from "./files.ts";
 import { SegmentSockets } from "./sockets.ts";
 import type { SegmentSocketOptions } from "./sockets.ts";
 import { Segment } from "./segment.ts";
+import { joinTransports } from "./transports.ts";
 
 export interface MembershipOptions {
   readonly node: string;
@@ -31,6 +32,8 @@ export interface MembershipOptions {
   readonly signingKey: string;
   readonly kernel: Kernel;
   readonly log: Log;
+  /** What transports bring to this node. */
+  readonly intake: Intake;
   sites(): readonly SiteState[];
   report(word: SegmentWord): void;
 }
@@ -85,6 +88,16 @@ export class SegmentMembership {
   connected(): void {
     this.#renew();
     this.#part?.segment.tell({ type: "ask" });
+  }
+
+  /** Where this node is, for transports; undefined while it is in no segment. */
+  get place(): SegmentPlace | undefined {
+    const part = this.#part;
+    if (part === undefined) return undefined;
+    const { segment, grant, channel } = part;
+    const { periodMs, missedPeriods, claimMs, voteMs } = grant.timings;
+    const electionMs = (missedPeriods + 1) * periodMs + claimMs[1] + voteMs[1];
+    return { channel, electionMs, isLeading: segment.isLeading, isCutOff: segment.isCutOff };
   }
 
   /** Follows an order of control's; false if it is none of a segment. */
@@ -229,7 +242,8 @@ export class SegmentMembership {
       ...{ files: this.#files, key: this.#files.key(), controlKey: this.#controlKey },
       priority: (known) => this.#priority(this.#grant ?? grant, sockets, known),
     });
-    const part: Part = { segment, grant, stop, running: segment.run(stop.signal) };
+    const reached = segment.channel();
+    const part: Part = { segment, channel: reached, grant, stop, running: this.#run(segment, reached, stop.signal) };
     this.#part = part;
     log.info({ segment: grant.segment, at: sockets.at, reach: grant.reach }, "takes part in a segment");
     part.running.catch((error: unknown) => {
@@ -238,6 +252,16 @@ export class SegmentMembership {
       this.#part = undefined;
       this.#later();
     });
+  }
+
+  /** The part in the segment, and that of the transports which reach its members. */
+  async #run(segment: Segment, channel: Channel, signal: AbortSignal): Promise<void> {
+    const joined = joinTransports(this.#io, this.#options, channel);
+    try {
+      await segment.run(signal);
+    } finally {
+      await (await joined)[Symbol.asyncDispose]();
+    }
   }
 
   #priority(grant: SegmentGrant, sockets: SegmentSockets, known: Parameters<typeof ownFacts>[3]): number {
@@ -258,8 +282,18 @@ export class SegmentMembership {
   }
 }
 
+/** A node's place in its segment. */
+export interface SegmentPlace {
+  readonly channel: Channel;
+  readonly isLeading: boolean;
+  readonly isCutOff: boolean;
+  /** How long the segment may be without a leader when it loses one. */
+  readonly electionMs: number;
+}
+
 interface Part {
   readonly segment: Segment;
+  readonly channel: Channel;
   grant: SegmentGrant;
   readonly stop: AbortController;
   readonly running: Promise<void>;

@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { drive } from "distributary/sdk";
-import type { Driven, Io, Log, Machine } from "distributary/sdk";
+import type { Channel, Driven, Io, Log, Machine } from "distributary/sdk";
 import type { SegmentGrant, SegmentWord } from "../../protocol/messages.ts";
 import type { Acquaintance, SegmentEffect, SegmentEvent, SegmentFact } from "../../protocol/segment/events.ts";
 import { SegmentMember } from "../../protocol/segment/member.ts";
@@ -8,6 +8,7 @@ import type { Way } from "../../protocol/segment/messages.ts";
 import type { ChannelAlarm } from "../../runtime/channel/alarms.ts";
 import { SecureChannel } from "../../runtime/channel/secure-channel.ts";
 import type { ChannelKeys } from "../../runtime/channel/key-ring.ts";
+import { datagramBytesFrom } from "../../runtime/datagram-size.ts";
 import { LoopLag } from "../../runtime/loop-lag.ts";
 import type { SegmentFiles } from "./files.ts";
 import type { SegmentSockets } from "./sockets.ts";
@@ -44,6 +45,8 @@ export class Segment {
   #memberCount: number | undefined;
   #clockGap: number;
   #eligible: boolean;
+  /** Those who take what the leader announces. */
+  readonly #listeners = new Set<(leader: string, bytes: Uint8Array) => void>();
   #peers: SegmentGrant["peers"];
 
   constructor(io: Io, options: SegmentOptions) {
@@ -135,7 +138,40 @@ export class Segment {
   /** A datagram arrived. */
   receive(bytes: Uint8Array, way: Way): void {
     const opened = this.#channel.open(bytes);
-    if (opened !== undefined) this.#driven?.send({ type: "message", from: opened.from, message: opened.message, way });
+    if (opened === undefined) return;
+    const { from, message } = opened;
+    this.#driven?.send({ type: "message", from, message, way });
+    if (message.type !== "alive" || message.rides === undefined) return;
+    // Only who leads by what this member knows may have it take part in something.
+    const { tenure } = this.#member.election;
+    if (tenure?.leader !== from || tenure.epoch !== message.epoch) return;
+    for (const heard of this.#listeners) heard(from, message.rides);
+  }
+
+  /** How transports reach the other members. */
+  channel(): Channel {
+    const { node, sockets } = this.#options;
+    const { address } = sockets.at;
+    return {
+      self: node,
+      interfaceAddress: address,
+      ttl: sockets.ttl,
+      datagramBytes: datagramBytesFrom(address),
+      announce: (rides) => this.#driven?.send({ type: "announce", rides }),
+      listen: (heard) => {
+        this.#listeners.add(heard);
+        return { [Symbol.dispose]: () => void this.#listeners.delete(heard) };
+      },
+    };
+  }
+
+  get isLeading(): boolean {
+    return this.#isLeading;
+  }
+
+  /** Multicast does not reach this member. */
+  get isCutOff(): boolean {
+    return this.#member.isCutOff;
   }
 
   /** What control asks of a leader. */

@@ -1,4 +1,5 @@
 import type { JobView } from "distributary/sdk";
+import type { Came } from "./spreading.ts";
 import type { Schema } from "../store/schema.ts";
 
 export type JobKind = "publish" | "replicate" | "switch" | "rollback" | "restore" | "remove" | "checkpoint";
@@ -37,6 +38,8 @@ export interface JobStats {
   };
   readonly changedPaths?: readonly string[];
   readonly passedOver?: readonly string[];
+  /** How its data came to the nodes. */
+  readonly came?: Came;
   /** Between the first and the last node's word that it switched. */
   readonly switchSkewMs?: number;
 }

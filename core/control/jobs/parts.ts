@@ -5,6 +5,7 @@ import type { Assignments } from "../assignments.ts";
 import type { Catalog } from "../catalog.ts";
 import type { Events } from "../events.ts";
 import type { NodeHub } from "../node-hub.ts";
+import type { Segments } from "../segments/segments.ts";
 import type { Schema } from "../store/schema.ts";
 import type { Planner } from "./planner.ts";
 
@@ -14,6 +15,7 @@ export interface JobParts {
   readonly catalog: Catalog;
   readonly hub: NodeHub;
   readonly assignments: Assignments;
+  readonly segments: Segments;
   readonly events: Events;
   readonly log: Log;
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 import { failure } from "distributary/sdk";
-import { quorumOf } from "../../../config/policy.ts";
+import { ceilingsOf, quorumOf } from "../../../config/policy.ts";
 import { parseDuration } from "../../../config/units.ts";
 import type { RolloutPolicy } from "../../protocol/rollout.ts";
 import type { Issued } from "../assignments.ts";
@@ -202,7 +202,12 @@ class JobRun {
       },
       ...(updates === undefined ? {} : { updates }),
       ...(ordered === undefined ? {} : { ordered }),
-      transports: [policy.transport],
+      transport: policy.transport,
+      spreading: {
+        segmentTransport: policy.segmentTransport,
+        ceilings: ceilingsOf(policy),
+        quorumShare: quorumOf(policy, nodes.length) / Math.max(1, nodes.length),
+      },
       order: async (members) => {
         const issued = await issue(members);
         await this.#setLive(issued);
@@ -218,9 +223,9 @@ class JobRun {
   }
 
   async #finish(result: RolloutResult): Promise<JobOutcome> {
-    const { switchedAt } = result;
-    if (switchedAt.length > 0)
-      await this.#record.addStats({ switchSkewMs: Math.max(...switchedAt) - Math.min(...switchedAt) });
+    const { switchedAt, came } = result;
+    const switchSkewMs = Math.max(...switchedAt) - Math.min(...switchedAt);
+    await this.#record.addStats({ came, ...(switchedAt.length > 0 ? { switchSkewMs } : {}) });
     return { state: result.state, reason: result.reason };
   }
 

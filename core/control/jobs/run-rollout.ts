@@ -9,6 +9,8 @@ import { describeError } from "./describe-error.ts";
 import type { JobRecord, NodeNote } from "./job-record.ts";
 import type { JobParts } from "./parts.ts";
 import type { NodeUpdate } from "./prepare-update.ts";
+import { Spreading } from "./spreading.ts";
+import type { Came, SpreadingOptions } from "./spreading.ts";
 
 export interface RolloutOrder {
   readonly record: JobRecord;
@@ -17,7 +19,9 @@ export interface RolloutOrder {
   readonly policy: RolloutPolicy;
   /** Absent for jobs that need no preparing. */
   readonly updates?: ReadonlyMap<string, NodeUpdate>;
-  readonly transports: readonly string[];
+  readonly transport: string;
+  /** How what nodes need reaches those of a segment. */
+  readonly spreading: Omit<SpreadingOptions, "job" | "group" | "transport">;
   /** What switches these nodes, if it was issued before control stopped: it is only sent once more. */
   readonly ordered?: Issued;
   /** Makes the assignment that switches these nodes, durably. Called at most once. */
@@ -28,6 +32,7 @@ export interface RolloutResult {
   readonly state: RolloutEnd;
   readonly reason: string;
   readonly switchedAt: readonly number[];
+  readonly came: Came;
 }
 
 /** One job's rollout at work: the machine, the nodes' stream and the database. */
@@ -39,6 +44,7 @@ export class RunningRollout {
   readonly #stop = new AbortController();
   readonly #driven: { send(event: RolloutEvent): void };
   readonly #switchedAt: number[] = [];
+  readonly #spreading: Spreading;
   #commit: AssignmentNotice | undefined;
   /** Effects are performed one after the other, each when the one before is durable. */
   #performed: Promise<void> = Promise.resolve();
@@ -50,7 +56,9 @@ export class RunningRollout {
     this.#order = order;
     const { nodes, policy, updates, ordered } = order;
     this.#machine = new Rollout(nodes, policy, updates !== undefined, ordered !== undefined);
-    if (ordered !== undefined) this.#commit = parts.assignments.notice(ordered, order.transports);
+    const { transport, spreading, view } = order;
+    this.#spreading = new Spreading(parts, { ...spreading, transport, job: view.id, group: view.group });
+    if (ordered !== undefined) this.#commit = parts.assignments.notice(ordered, [transport]);
     this.#driven = drive(this.#machine, (effect) => this.#enqueue(effect), parts.clock, this.#stop.signal);
   }
 
@@ -60,7 +68,8 @@ export class RunningRollout {
     using _ = this.#parts.hub.watch({
       connected: (node) => mine.has(node) && this.#send({ type: "connected", node }),
       disconnected: (node) => mine.has(node) && this.#send({ type: "disconnected", node }),
-      answered: (node, answer) => mine.has(node) && this.#answered(node, answer),
+      // A leader may hand on what is not for itself.
+      answered: (node, answer) => (mine.has(node) || answer.type === "spread") && this.#answered(node, answer),
     });
     const connected = this.#order.nodes.filter((node) => this.#parts.hub.isConnected(node));
     const { stopping } = this.#parts;
@@ -71,6 +80,7 @@ export class RunningRollout {
       return await this.#end.promise;
     } finally {
       stopping.removeEventListener("abort", stop);
+      this.#spreading.end();
       this.#stop.abort();
     }
   }
@@ -105,13 +115,18 @@ export class RunningRollout {
         else this.#send({ type: "failed", node, reason: answer.reason ?? "it has no room" });
         break;
       case "prepared":
+        this.#spreading.settled(node, answer.came);
         this.#send({ type: "prepared", node });
         break;
       case "switched":
         this.#switchedAt.push(performance.now());
         this.#send({ type: "switched", node });
         break;
+      case "spread":
+        this.#spreading.spread(answer);
+        break;
       case "failed":
+        this.#spreading.settled(node);
         this.#send({ type: "failed", node, reason: `${answer.code}: ${answer.reason}` });
         break;
       case "progress": {
@@ -146,12 +161,9 @@ export class RunningRollout {
         this.#parts.hub.send(effect.node, { type: "ask", job, site: record.job.site, diskBytes, entryCount });
         break;
       }
-      case "prepare": {
-        const sections = updates?.get(effect.node)?.sections ?? [];
-        const notices = sections.map((each) => this.#parts.assignments.notice(each, this.#order.transports));
-        this.#parts.hub.send(effect.node, { type: "prepare", job, sections: notices });
+      case "prepare":
+        this.#spreading.prepare(effect.node, updates?.get(effect.node)?.sections ?? []);
         break;
-      }
       case "order":
         await this.#makeCommit(effect.nodes);
         break;
@@ -162,7 +174,8 @@ export class RunningRollout {
       case "end":
         await this.#noted;
         this.#forgetUnused(effect.state);
-        this.#end.resolve({ state: effect.state, reason: effect.reason, switchedAt: this.#switchedAt });
+        const { came } = this.#spreading;
+        this.#end.resolve({ state: effect.state, reason: effect.reason, switchedAt: this.#switchedAt, came });
         break;
     }
   }
@@ -188,7 +201,7 @@ export class RunningRollout {
 
   async #makeCommit(nodes: readonly string[]): Promise<void> {
     try {
-      this.#commit = this.#parts.assignments.notice(await this.#order.order(nodes), this.#order.transports);
+      this.#commit = this.#parts.assignments.notice(await this.#order.order(nodes), [this.#order.transport]);
     } catch (error) {
       if (error instanceof DistributaryError && error.retryable) throw error;
       return this.#send({ type: "refused", reason: describeError(error) });

@@ -111,6 +111,16 @@ export class Segments implements AsyncDisposable {
     return this.#book.placeOf(node);
   }
 
+  /** The segment of a node; "" if nobody knows the node. */
+  segmentOf(node: string): string {
+    return this.#roster.get(node)?.segment ?? "";
+  }
+
+  /** Where data for a group is sent in a segment (CM-18). */
+  dataChannel(segment: string, group: string): { group: string; port: number } {
+    return this.#settings.dataChannelOf(segment, group);
+  }
+
   nameOf(node: string): string {
     return this.#roster.get(node)?.name ?? node;
   }

@@ -8,6 +8,7 @@ import { defaultSegmentConfig } from "../catalog.ts";
 import type { Schema } from "../store/schema.ts";
 
 const usualPort = 7402;
+const usualDataPort = 7403;
 /** The rank of the first of the leaders that were chosen beforehand; a node that nobody chose has 0. */
 const highestRank = 1_000;
 /** No segment moves so often: a number above was made up. */
@@ -42,6 +43,11 @@ export class SegmentSettings {
 
   channelOf(segment: string): Channel {
     return this.#channels.get(segment) ?? { number: 1, ...addressOf(segment, this.of(segment)) };
+  }
+
+  /** The multicast address and port on which a content group's data travels in a segment. */
+  dataChannelOf(segment: string, contentGroup: string): Omit<Channel, "number"> {
+    return { group: groupFor(`${segment}\0${contentGroup}`), port: usualDataPort };
   }
 
   /**
@@ -126,6 +132,10 @@ function addressOf(segment: string, { channel }: Segment): Omit<Channel, "number
     const { host: group, port } = parseAddress(channel);
     return { group, port };
   }
-  const [first = 0, second = 0, third = 0] = createHash("sha256").update(segment).digest();
-  return { group: `239.${192 + (first & 3)}.${second}.${third}`, port: usualPort };
+  return { group: groupFor(segment), port: usualPort };
+}
+
+function groupFor(name: string): string {
+  const [first = 0, second = 0, third = 0] = createHash("sha256").update(name).digest();
+  return `239.${192 + (first & 3)}.${second}.${third}`;
 }

@@ -23,6 +23,8 @@ export type SegmentEvent =
   | { readonly type: "lag"; readonly lagMs: Millis }
   /** Control asks the leader to move the segment to this channel. */
   | { readonly type: "move"; readonly channel: Channel }
+  /** What a leader announces for a transport from now on, at once and with every `alive`; undefined for nothing. */
+  | { readonly type: "announce"; readonly rides: Uint8Array | undefined }
   /** Control asks for a report. */
   | { readonly type: "ask" }
   | { readonly type: "leave" };

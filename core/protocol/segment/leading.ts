@@ -19,6 +19,8 @@ export class Leading {
   revision = 0;
   /** Much gets lost on the way to some member: `alive` is sent twice. */
   isLossy = false;
+  /** What is announced for a transport. */
+  rides: Uint8Array | undefined;
 
   constructor(self: SegmentSelf) {
     this.#self = self;
@@ -32,6 +34,7 @@ export class Leading {
     this.since = now;
     this.revision = 0;
     this.isLossy = false;
+    this.rides = undefined;
     this.#copyAt = Infinity;
     this.#renewedAt = -Infinity;
   }
@@ -54,6 +57,11 @@ export class Leading {
   sayToEach(epoch: number, now: Millis): void {
     this.#advance(now);
     this.#self.outbox.toEach(this.#alive(epoch));
+  }
+
+  /** The same `alive` once more, because something rides on it now. */
+  repeat(epoch: number): void {
+    this.#self.outbox.toAll(this.#alive(epoch));
   }
 
   #advance(now: Millis): void {
@@ -108,6 +116,15 @@ export class Leading {
   #alive(epoch: number): Alive {
     const { at, priority, memory } = this.#self;
     const { channel } = memory;
-    return { type: "alive", at, priority, epoch, sequence: this.#sequence, revision: this.revision, channel };
+    const alive = {
+      type: "alive",
+      at,
+      priority,
+      epoch,
+      sequence: this.#sequence,
+      revision: this.revision,
+      channel,
+    } as const;
+    return this.rides === undefined ? alive : { ...alive, rides: this.rides };
   }
 }

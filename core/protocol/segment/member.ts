@@ -128,6 +128,11 @@ export class SegmentMember implements Machine<SegmentEvent, SegmentEffect> {
       case "move":
         this.#move(event.channel, now);
         break;
+      case "announce":
+        if (!this.#wasLeading) break;
+        this.#election.leading.rides = event.rides;
+        this.#election.leading.repeat(this.#election.epoch);
+        break;
       case "ask":
         if (this.#wasLeading) this.#roll.ask(now);
         break;

@@ -39,6 +39,8 @@ export interface Alive {
   /** Of the last registration report. */
   readonly revision: number;
   readonly channel: Channel;
+  /** What the leader announces for a transport. */
+  readonly rides?: Uint8Array;
 }
 
 /** A candidate's claim; or, if it leads already, its answer to somebody else who does. */
@@ -158,5 +160,7 @@ export type Way = "multicast" | "unicast";
 
 /** Most members that fit into one part of a report within a datagram of usual size. */
 export const membersPerReport = 16;
+/** What rides on an `alive`, so that both fit into a datagram of usual size. */
+export const mostRidesBytes = 600;
 /** Most members of a segment: more are not registered, and that is said. */
 export const mostMembers = 4_096;

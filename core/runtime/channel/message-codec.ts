@@ -1,6 +1,6 @@
 import { decode, encode } from "cborg";
 import { failure } from "../../../sdk/index.ts";
-import { membersPerReport } from "../../protocol/segment/messages.ts";
+import { membersPerReport, mostRidesBytes } from "../../protocol/segment/messages.ts";
 import type { Channel, Endpoint, Listed, RegistrationReport, SegmentMessage } from "../../protocol/segment/messages.ts";
 import * as fields from "./message-fields.ts";
 import type { FieldsOf } from "./message-fields.ts";
@@ -22,7 +22,14 @@ const lostPermille = whole(0, 1_000);
  * number is never used for another type or another list of fields.
  */
 const forms: { readonly [Type in MessageType]: FormOf<Type> } = {
-  alive: [1, { at: endpoint, priority, epoch: count, sequence: count, revision: count, channel }],
+  // 1 was the same without what rides on it.
+  alive: [
+    12,
+    {
+      ...{ at: endpoint, priority, epoch: count, sequence: count, revision: count, channel },
+      rides: fields.optional(fields.bytes(mostRidesBytes)),
+    },
+  ],
   claim: [2, { at: endpoint, priority, leading: flag, epoch: count, hears: fields.optional(nodeId) }],
   resign: [
     3,

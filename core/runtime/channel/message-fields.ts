@@ -94,6 +94,15 @@ export function list<Value>(field: Field<Value>, most: number): Field<readonly V
   };
 }
 
+/** Bytes that mean something to somebody else; read as a copy. */
+export function bytes(most: number): Field<Uint8Array> {
+  const check = (value: unknown): Uint8Array => {
+    demand(value instanceof Uint8Array && value.length <= most, "bytes");
+    return value;
+  };
+  return { write: check, read: (value) => Uint8Array.from(check(value)) };
+}
+
 /** A field that may be absent. */
 export function optional<Value>(field: Field<Value>): Field<Value | undefined> {
   return {

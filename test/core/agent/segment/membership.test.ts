@@ -48,7 +48,7 @@ function grantOf(segment: string): SegmentGrant {
 /** A node that control answers so, and whose waits to try again end when they are told to. */
 async function takePart(
   request: Http["request"],
-  differing: Partial<MembershipOptions> = {},
+  differing: Omit<Partial<MembershipOptions>, "intake"> = {},
 ): Promise<SegmentMembership> {
   const { log: quiet } = recordingHost({ name: "test", api: 1, setup: () => undefined });
   const log: Log = {
@@ -80,6 +80,7 @@ async function takePart(
         log,
       },
       signingKey: createPublicKey(controlKey).export({ type: "spki", format: "pem" }) as string,
+      ...{ intake: { find: () => undefined, began: () => undefined, ended: () => undefined } },
       ...{ sites: () => [], report: () => undefined, ...differing },
     },
   );

@@ -1,0 +1,20 @@
+import type { Channel, Intake, Io, Log } from "distributary/sdk";
+import type { Kernel } from "../../kernel/kernel.ts";
+
+/** Has every transport that reaches members take what comes. One that cannot is said; data comes another way then. */
+export async function joinTransports(
+  io: Io,
+  { kernel, intake, log }: { readonly kernel: Kernel; readonly intake: Intake; readonly log: Log },
+  channel: Channel,
+): Promise<AsyncDisposable> {
+  const joined = new AsyncDisposableStack();
+  for (const { name, provider } of kernel.registries.transports.entries()) {
+    if (provider.reach !== "members") continue;
+    try {
+      joined.use(await provider.join(io, channel, intake));
+    } catch (error) {
+      log.warn({ transport: name, error: (error as Error).message }, "a transport of the segment cannot be used here");
+    }
+  }
+  return joined;
+}

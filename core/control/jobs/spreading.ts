@@ -1,0 +1,202 @@
+import type { Peer } from "distributary/sdk";
+import type { AssignmentNotice, Ceiling, SpreadOrder, SpreadWord } from "../../protocol/messages.ts";
+import type { Issued } from "../assignments.ts";
+import type { SegmentPart } from "../segments/picture.ts";
+import type { JobParts } from "./parts.ts";
+
+export interface SpreadingOptions {
+  readonly job: string;
+  readonly group: string;
+  /** What brings data from peer to peer, and what to all members of a segment at once, or `none`. */
+  readonly transport: string;
+  readonly segmentTransport: string;
+  readonly ceilings: readonly Ceiling[];
+  /** The share of the nodes that is the job's quorum. */
+  readonly quorumShare: number;
+}
+
+/** Less than this, counted once for each node, is fetched from control by each: another hop would only take time. */
+const leastBytes = 256 * 1024;
+/** Words of leaders that are kept of a job. */
+const mostWords = 100;
+
+/** Nodes of one segment that get the same data, by way of their leader. */
+interface Spread {
+  readonly segment: string;
+  readonly sections: readonly Issued[];
+  /** Nodes that have not got it yet, without the leader. */
+  readonly open: Set<string>;
+  leader: string;
+}
+
+/** How a job's data came to its nodes, as far as nodes said. */
+export interface Came {
+  /** By transport: how many nodes got something by it, and how much. */
+  readonly transports: Readonly<Record<string, { readonly nodes: number; readonly bytes: number }>>;
+  readonly spreads: readonly SpreadWord[];
+}
+
+/**
+ * Has the leaders of segments bring what a job's nodes need. Each leader gets it once and sends it to all its members at
+ * once; where multicast does not arrive it hands it to one after the other. Nodes that no leader can serve get it from
+ * control.
+ */
+export class Spreading {
+  readonly #parts: JobParts;
+  readonly #options: SpreadingOptions;
+  readonly #spreads: Spread[] = [];
+  readonly #leaders = new Set<string>();
+  readonly #came = new Map<string, { nodes: number; bytes: number }>();
+  readonly #words: SpreadWord[] = [];
+  readonly #stop = new AbortController();
+  readonly #watching: Disposable;
+  #waiting: { readonly node: string; readonly sections: readonly Issued[] }[] = [];
+
+  constructor(parts: JobParts, options: SpreadingOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    void this.#watch();
+    this.#watching = parts.hub.watch({ connected: (node) => this.#connected(node), disconnected: () => {} });
+  }
+
+  get came(): Came {
+    return { transports: Object.fromEntries(this.#came), spreads: this.#words };
+  }
+
+  /** A node is to prepare. Those that are to at the same time are served together. */
+  prepare(node: string, sections: readonly Issued[]): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+    this.#waiting.push({ node, sections });
+  }
+
+  /** A node has it, or will not get it. */
+  settled(node: string, came: Readonly<Record<string, number>> = {}): void {
+    for (const { open } of this.#spreads) open.delete(node);
+    for (const [transport, bytes] of Object.entries(came)) {
+      const { nodes, bytes: before } = this.#came.get(transport) ?? { nodes: 0, bytes: 0 };
+      this.#came.set(transport, { nodes: nodes + 1, bytes: before + bytes });
+    }
+  }
+
+  /** A leader has sent it. */
+  spread(word: SpreadWord): void {
+    const { job, events, log } = { ...this.#parts, job: this.#options.job };
+    if (this.#words.length < mostWords) this.#words.push(word);
+    const { transport, complete, left } = word;
+    log.info({ job, transport, complete, left: left.length, ...word.counters }, "a leader sent to its segment");
+    for (const { member, reason } of left.slice(0, mostWords)) {
+      const name = this.#parts.segments.nameOf(member);
+      log.warn({ job, node: name, transport, reason }, "a node is served by itself");
+    }
+    events.emit({ type: "spread", job, transport, complete, left: left.length, counters: word.counters });
+  }
+
+  /** Nobody needs anything of it any more. */
+  end(): void {
+    this.#stop.abort(new Error("the job is over"));
+    this.#watching[Symbol.dispose]();
+    this.#waiting = [];
+    for (const leader of this.#leaders) this.#parts.hub.send(leader, { type: "spread-over", job: this.#options.job });
+    for (const { sections } of this.#spreads) for (const { id } of sections) this.#parts.assignments.endCarrying(id);
+  }
+
+  #flush(): void {
+    if (this.#stop.signal.aborted) return;
+    const batches = Map.groupBy(this.#waiting.splice(0), ({ node, sections }) => {
+      const part = this.#parts.segments.placeOf(node);
+      return JSON.stringify([part?.leader ?? node, sections.map(({ id }) => id)]);
+    });
+    for (const [first, ...others] of batches.values()) {
+      if (first === undefined) continue;
+      const nodes = [first, ...others].map(({ node }) => node);
+      this.#serve(nodes, first.sections, this.#parts.segments.placeOf(first.node));
+    }
+  }
+
+  #serve(nodes: readonly string[], sections: readonly Issued[], part: SegmentPart | undefined): void {
+    const members = nodes.filter((node) => node !== part?.leader);
+    const near = part && this.#peer(part.leader);
+    const sizeBytes = sections.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
+    // A leader that needs it itself is worth a way for a single member; any other for two.
+    const isWorthwhile = nodes.length >= 2 && members.length > 0 && sizeBytes * members.length >= leastBytes;
+    if (part === undefined || near === undefined || !isWorthwhile) {
+      for (const node of nodes) this.#tell(node, sections);
+      return;
+    }
+    const spread: Spread = {
+      segment: this.#parts.segments.segmentOf(part.leader),
+      sections,
+      open: new Set(members),
+      leader: part.leader,
+    };
+    this.#spreads.push(spread);
+    // The leader hears of it first: what members wait for is to have begun.
+    this.#order(spread, part);
+    for (const node of nodes) this.#tell(node, sections, node === part.leader ? undefined : { near, part });
+  }
+
+  #order({ segment, sections, open, leader }: Spread, part: SegmentPart): void {
+    const { job, group, ceilings, quorumShare } = this.#options;
+    const { assignments, hub, segments } = this.#parts;
+    this.#leaders.add(leader);
+    for (const { id } of sections) assignments.carry(id, leader);
+    const transport = this.#transportIn(part);
+    const order: SpreadOrder = {
+      ...{ job, sections: this.#notices(sections), members: [...open] },
+      ...(transport === undefined ? {} : { transport }),
+      data: segments.dataChannel(segment, group),
+      ...{ quorum: Math.ceil(open.size * quorumShare), ceilings },
+    };
+    hub.send(leader, { type: "spread", ...order });
+  }
+
+  #tell(node: string, sections: readonly Issued[], by?: { readonly near: Peer; readonly part: SegmentPart }): void {
+    const { job } = this.#options;
+    const transport = by && this.#transportIn(by.part);
+    const notices = this.#notices(sections, transport);
+    const near = by === undefined ? {} : { near: by.near };
+    this.#parts.hub.send(node, { type: "prepare", job, sections: notices, ...near });
+  }
+
+  #notices(sections: readonly Issued[], transport?: string): AssignmentNotice[] {
+    const transports = [...(transport === undefined ? [] : [transport]), this.#options.transport];
+    return sections.map((section) => this.#parts.assignments.notice(section, transports));
+  }
+
+  /** What sends to all members at once, where multicast arrives. */
+  #transportIn({ reach }: SegmentPart): string | undefined {
+    const { segmentTransport } = this.#options;
+    return reach === "multicast" && segmentTransport !== "none" ? segmentTransport : undefined;
+  }
+
+  #peer(node: string): Peer | undefined {
+    const serves = this.#parts.hub.servesAt(node);
+    return serves === undefined ? undefined : { id: node, host: serves.address, port: serves.port };
+  }
+
+  /** A leader that was away may have forgotten what it was told. */
+  #connected(node: string): void {
+    for (const spread of this.#spreads) {
+      const [member] = spread.open;
+      const part = member === undefined ? undefined : this.#parts.segments.placeOf(member);
+      if (spread.leader === node && part?.leader === node) this.#order(spread, part);
+    }
+  }
+
+  /** A new leader goes on where the one before left off. */
+  async #watch(): Promise<void> {
+    const { events, segments } = this.#parts;
+    for await (const event of events.listen(this.#stop.signal)) {
+      if (event.type !== "segment") continue;
+      for (const spread of this.#spreads) {
+        const [member] = spread.open;
+        if (spread.segment !== event.segment || member === undefined) continue;
+        const part = segments.placeOf(member);
+        if (part === undefined || part.leader === spread.leader || !this.#parts.hub.isConnected(part.leader)) continue;
+        spread.leader = part.leader;
+        spread.open.delete(part.leader);
+        if (spread.open.size > 0) this.#order(spread, part);
+      }
+    }
+  }
+}

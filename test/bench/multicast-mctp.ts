@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import type { LogEntry, Program } from "../system/program.ts";
+import type { NodeOptions } from "./multicast-node.ts";
+import { sender } from "./multicast-trial.ts";
+import type { Cell, Contender, Trial } from "./multicast-trial.ts";
+
+const program = join(import.meta.dirname, "multicast-node.ts");
+
+/** What may be varied. */
+export interface MctpOptions {
+  /** Behind the name. */
+  readonly variant?: string;
+  /** Of the plugin. */
+  readonly options?: (cell: Cell) => Readonly<Record<string, unknown>>;
+  /** Where the leader and one member leave a CPU profile; none if absent. */
+  readonly profiles?: string;
+}
+
+/** Plugin `mctp`, a process for the leader and one for each member, all of them there before the sending begins. */
+export function mctp({ variant, options = startAtLink, profiles }: MctpOptions = {}): Contender {
+  return {
+    name: variant === undefined ? "mctp" : `mctp, ${variant}`,
+    copies: () => 1,
+    copy: ({ mebibytes }) => Array.from({ length: mebibytes }, (_, index) => `${index}`),
+    async prepare(trial) {
+      const start = async (host: number) => {
+        const isProfiled = profiles !== undefined && host <= 1;
+        const flags = isProfiled ? ["--cpu-prof", `--cpu-prof-dir=${profiles}`] : [];
+        const node = JSON.stringify(nodeOf(trial, host, options(trial.cell)));
+        const started = trial.start(host, process.execPath, ...flags, program, node);
+        await started.says("joined");
+        return started;
+      };
+      const members: Program[] = [];
+      for (const host of trial.receivers) members.push(await start(host));
+      const leader = await start(sender);
+      return async () => {
+        process.kill(leader.pid, "SIGUSR2");
+        const delivered = leader.says("delivered").then(refuseLeft);
+        const complete = Promise.all(members.map((member) => member.says("complete")));
+        await Promise.race([delivered.then(() => complete), complete]);
+        if (profiles === undefined) return;
+        console.error(await delivered);
+        trial.defer(async () => void (await Promise.all([leader, ...members].map((node) => node.kill("SIGTERM")))));
+      };
+    },
+  };
+}
+
+function refuseLeft(entry: LogEntry): LogEntry {
+  if ((entry["left"] as unknown[]).length > 0) throw new Error(`mctp: ${JSON.stringify(entry)}`);
+  return entry;
+}
+
+/** It is told what the link carries, as the others are. */
+function startAtLink({ megabits }: Cell): Readonly<Record<string, unknown>> {
+  return megabits === undefined ? {} : { startMbit: megabits };
+}
+
+function nodeOf(trial: Trial, host: number, options: Readonly<Record<string, unknown>>): NodeOptions {
+  return {
+    self: idOf(host),
+    address: trial.lan.address(host),
+    source: trial.source,
+    directory: trial.directory(host),
+    members: host === sender ? trial.receivers.map(idOf) : [],
+    options,
+  };
+}
+
+function idOf(host: number): string {
+  return `n${host}`;
+}

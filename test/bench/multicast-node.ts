@@ -1,0 +1,143 @@
+/**
+ * A node of a segment as far as plugin `mctp` needs one: `node multicast-node.ts MEMBER-JSON`. It says `joined`, then
+ * what its transport says. The leader begins to send at SIGUSR2. Instead of the segment's sealed channel
+ * announcements go in plain datagrams.
+ */
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { SpooledPieces } from "../../core/agent/spool.ts";
+import { noData } from "../../core/assignment/assignment.ts";
+import type { Assignment, DataTable } from "../../core/assignment/assignment.ts";
+import { PieceFile } from "../../core/assignment/piece-file.ts";
+import { hashOf, hexHashOf } from "../../core/content/hash.ts";
+import { Kernel } from "../../core/kernel/kernel.ts";
+import { realIo } from "../../core/runtime/io.ts";
+import type { Channel, Io, Log, MembersTransport, UdpSocket } from "../../sdk/index.ts";
+
+/** Who it is, and what is sent. */
+export interface NodeOptions {
+  readonly self: string;
+  readonly address: string;
+  /** The file: a leader sends it, a member only takes the hashes of its pieces. */
+  readonly source: string;
+  /** Where a member puts its pieces, each a file. */
+  readonly directory: string;
+  /** Those a leader sends to; none for a member. */
+  readonly members: readonly string[];
+  /** Of the plugin. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+const group = "239.77.0.2";
+const [dataPort, announcePort] = [7_701, 7_702];
+/** As often as a leader with the fast timings gives a sign of life. */
+const signOfLifeMs = 500;
+/** Of Ethernet, less the headers of IPv4 and UDP. */
+const datagramBytes = 1_500 - 28;
+
+const say = (msg: string, fields: object = {}) => console.error(JSON.stringify({ msg, ...fields }));
+const log: Log = {
+  debug() {},
+  info() {},
+  warn: (fields, text) => say(text, fields),
+  error: (fields, text) => say(text, fields),
+};
+const io: Io = {
+  ...realIo,
+  get http(): never {
+    throw new TypeError("nobody here speaks HTTP");
+  },
+};
+
+/** Announcements, said again with every sign of life. */
+class PlainChannel implements Channel, AsyncDisposable {
+  readonly self: string;
+  readonly interfaceAddress: string;
+  readonly ttl = 1;
+  readonly datagramBytes = datagramBytes;
+  readonly #listeners = new Set<(leader: string, bytes: Uint8Array) => void>();
+  #socket: UdpSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ self, address }: NodeOptions) {
+    this.self = self;
+    this.interfaceAddress = address;
+  }
+
+  async open(): Promise<void> {
+    const options = { port: announcePort, groups: [group], interfaceAddress: this.interfaceAddress, ttl: this.ttl };
+    const hear = (bytes: Uint8Array) => this.#listeners.forEach((listener) => listener("n0", bytes));
+    this.#socket = await io.udp.bind({ ...options, receive: ({ bytes }) => hear(bytes) });
+  }
+
+  announce(bytes: Uint8Array | undefined): void {
+    clearInterval(this.#timer);
+    if (bytes === undefined) return;
+    const copy = Uint8Array.from(bytes);
+    const send = () => this.#socket?.send(copy, group, announcePort);
+    send();
+    this.#timer = setInterval(send, signOfLifeMs);
+  }
+
+  listen(heard: (leader: string, bytes: Uint8Array) => void): Disposable {
+    this.#listeners.add(heard);
+    return { [Symbol.dispose]: () => this.#listeners.delete(heard) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#socket?.[Symbol.asyncDispose]();
+  }
+}
+
+function tableOf(source: string): DataTable {
+  const { pieceBytes } = noData;
+  const bytes = readFileSync(source);
+  const starts = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) => index * pieceBytes);
+  const hashes = starts.map((start) => hashOf(bytes.subarray(start, start + pieceBytes)));
+  return { sizeBytes: bytes.length, pieceBytes, pieceHashes: Buffer.concat(hashes) };
+}
+
+/** Any hash names it, if only everybody has the same. */
+function assignmentOf({ pieceHashes }: DataTable): string {
+  return hexHashOf(pieceHashes);
+}
+
+async function lead(transport: MembersTransport, channel: Channel, { source, members }: NodeOptions): Promise<void> {
+  const data = tableOf(source);
+  const from = new PieceFile(io.disk, source, assignmentOf(data), data);
+  const range = { from: 0, to: from.pieceCount };
+  say("joined");
+  await once(process, "SIGUSR2");
+  const delivery = { from, range, members, group, port: dataPort };
+  say("delivered", await transport.send(io, channel, delivery, new AbortController().signal));
+}
+
+async function follow(transport: MembersTransport, channel: Channel, node: NodeOptions): Promise<void> {
+  const data = tableOf(node.source);
+  const header = { data, audience: { nodes: [node.self] } };
+  const assignment = { id: assignmentOf(data), header } as unknown as Assignment;
+  const pieces = new SpooledPieces(io.disk, node.directory, assignment);
+  const intake = {
+    find: (id: string) => (id === assignment.id ? pieces : undefined),
+    began: () => say("began"),
+    ended: (_: string, reason: string | undefined) => say(reason === undefined ? "complete" : "left", { reason }),
+  };
+  await transport.join(io, channel, intake);
+  say("joined");
+}
+
+if (import.meta.main) {
+  const node = JSON.parse(process.argv[2] ?? "") as NodeOptions;
+  const kernel = await Kernel.load({
+    plugins: [{ use: "mctp", options: node.options }],
+    directory: node.directory,
+    log,
+  });
+  const transport = kernel.registries.transports.get("mctp") as MembersTransport;
+  const channel = new PlainChannel(node);
+  await channel.open();
+  // With its profile, if one was asked for.
+  process.once("SIGTERM", () => process.exit());
+  await (node.members.length > 0 ? lead : follow)(transport, channel, node);
+}
