@@ -23,6 +23,9 @@ export function drive<Event, Effect>(
 ): Driven<Event> {
   const ended = new AbortController();
   const over = AbortSignal.any([signal, ended.signal]);
+  // Asking a signal made of others takes longer than all the rest of an event.
+  let isOver = over.aborted;
+  over.addEventListener("abort", () => (isOver = true), { once: true });
   const queue: (Event | Wake)[] = [];
   let isBusy = false;
   let timer: { readonly moment: number; readonly cancel: AbortController } | undefined;
@@ -32,7 +35,7 @@ export function drive<Event, Effect>(
     if (isBusy) return;
     isBusy = true;
     try {
-      for (let next = queue.shift(); next !== undefined && !over.aborted; next = queue.shift()) {
+      for (let next = queue.shift(); next !== undefined && !isOver; next = queue.shift()) {
         for (const effect of machine.handle(next, clock.now())) perform(effect);
       }
     } catch (error) {
@@ -47,20 +50,20 @@ export function drive<Event, Effect>(
   // A timer that rings too early costs less than replacing one at every event: it looks again when it rings.
   const setTimer = (): void => {
     const moment = machine.wakeAt;
-    if (over.aborted || moment === Infinity || (timer !== undefined && timer.moment <= moment)) return;
+    if (isOver || moment === Infinity || (timer !== undefined && timer.moment <= moment)) return;
     timer?.cancel.abort();
     const cancel = new AbortController();
     timer = { moment, cancel };
     clock.until(moment, AbortSignal.any([over, cancel.signal])).then(
       () => ring(cancel),
       (reason: unknown) => {
-        if (!over.aborted && !cancel.signal.aborted) throw reason;
+        if (!isOver && !cancel.signal.aborted) throw reason;
       },
     );
   };
 
   const ring = (rung: AbortController): void => {
-    if (timer?.cancel !== rung || over.aborted) return;
+    if (timer?.cancel !== rung || isOver) return;
     timer = undefined;
     if (machine.wakeAt <= clock.now()) work({ type: "wake" });
     else setTimer();
@@ -69,7 +72,7 @@ export function drive<Event, Effect>(
   setTimer();
   return {
     send(event) {
-      if (!over.aborted) work(event);
+      if (!isOver) work(event);
     },
   };
 }

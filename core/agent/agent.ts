@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { failure } from "distributary/sdk";
-import type { Io, Log, Peer } from "distributary/sdk";
+import type { Intake, Io, Log, Peer } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { AssignmentNotice, FromControl, FromNode, SiteState } from "../protocol/messages.ts";
@@ -11,16 +11,10 @@ import { checkAssignment, checkChain, checkTogether } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
 import { AssignmentSource } from "./assignment-source.ts";
 import { readSections } from "./carry-out.ts";
-import type { ArrivedSection } from "./carry-out.ts";
 import { ControlStream } from "./control-stream.ts";
 import { answerRoom } from "./room.ts";
 import { Sites } from "./sites.ts";
-import { Spool } from "./spool.ts";
-import { collect } from "./collect.ts";
-import type { CollectSource } from "./collect.ts";
-import { Arrivals } from "./arrivals.ts";
-import { Spreads } from "./spread.ts";
-import { Turns } from "./turns.ts";
+import { Deliveries, cameBy } from "./deliveries.ts";
 import { hello } from "./hello.ts";
 import type { SegmentMembership } from "./segment/membership.ts";
 
@@ -44,17 +38,9 @@ export interface AgentOptions {
   afterSwitch(site: string, release: string, signal: AbortSignal): Promise<void>;
 }
 
-/** What control does with a site at the moment. */
 type PrepareOrder = Extract<FromControl, { type: "prepare" }>;
 
-/** How the data of a job's sections comes. */
-interface Collection {
-  readonly job: string;
-  readonly notices: readonly AssignmentNotice[];
-  readonly near: Peer | undefined;
-  readonly came: Map<string, number>;
-}
-
+/** What control does with a site at the moment. */
 interface CurrentJob {
   readonly job: string;
   /** Aborted when control has gone on to another one. */
@@ -70,42 +56,35 @@ const givenUp = new Error("control has given this job up");
 export class Agent {
   readonly #io: Io;
   readonly #options: AgentOptions;
-  readonly #spool: Spool;
+  readonly #deliveries: Deliveries;
   readonly #source: AssignmentSource;
   readonly #sites: Sites;
   /** The last order of each site, to queue behind. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #current = new Map<string, CurrentJob>();
   readonly #bootId: string;
-  readonly #turns = new Turns();
-  readonly #spreads: Spreads;
-  /** What the leader of the segment sends, if it is for this node. */
-  readonly arrivals: Arrivals;
-  #segment: SegmentMembership | undefined;
   #stream: ControlStream | undefined;
 
   constructor(io: Io, options: AgentOptions) {
     this.#io = io;
     this.#options = options;
     this.#source = new AssignmentSource(io, options.control, options.signingKey);
-    this.#spool = new Spool(io.disk, join(options.directory, "spool"));
+    const { control, directory, kernel, log } = options;
+    const report = (message: FromNode) => void this.report(message);
+    this.#deliveries = new Deliveries(io, { control, directory, kernel, log, source: this.#source, report });
     this.#sites = new Sites(io, { ...options, directory: join(options.directory, "sites") });
     this.#bootId = Buffer.from(io.random.bytes(16)).toString("hex");
-    this.arrivals = new Arrivals(io.clock, (assignment, what) => options.log.info({ assignment }, what));
-    const { kernel, control, directory, log } = options;
-    this.#spreads = new Spreads({
-      ...{ io, kernel, control, directory, log, source: this.#source, spool: this.#spool, turns: this.#turns },
-      place: () => this.#segment?.place,
-      report: (word) => void this.report(word),
-    });
+  }
+
+  /** What transports of its segment bring to this node. */
+  get intake(): Intake {
+    return this.#deliveries.arrivals;
   }
 
   /** Recovers every site that is here, then keeps to control's stream until the signal. `segment` takes its orders. */
   async run(signal: AbortSignal, segment?: SegmentMembership): Promise<void> {
     for (const site of this.#sites.known()) this.#recover(site, signal);
-    this.#spool.sweep(this.#io.clock.wallTime() - 24 * 60 * 60 * 1000);
-    const served = this.#serveTransports();
-    this.#segment = segment;
+    using _open = this.#deliveries.open(() => segment?.place);
     try {
       this.#stream = new ControlStream(this.#io, this.#options.control, this.#options.log);
       const greet = () => hello(this.#io, this.#options, this.#bootId, this.states());
@@ -113,8 +92,6 @@ export class Agent {
       const taps = { greet, opened: () => segment?.connected(), take };
       await this.#stream.run(taps, signal);
     } finally {
-      for (const each of served) each[Symbol.dispose]();
-      this.#spreads.close();
       await Promise.allSettled(this.#queues.values());
     }
   }
@@ -146,12 +123,6 @@ export class Agent {
     return this.#sites.opened().map(({ state }) => state);
   }
 
-  #serveTransports(): Disposable[] {
-    return [...this.#options.kernel.registries.transports.entries()].flatMap(({ provider }) =>
-      provider.reach === "peer" ? [provider.serve(this.#io, (id, peer) => this.#spreads.find(id, peer))] : [],
-    );
-  }
-
   #take(message: FromControl, signal: AbortSignal): void {
     switch (message.type) {
       case "ask":
@@ -177,10 +148,10 @@ export class Agent {
         this.#enqueue(message.assignment.site, "", async () => this.#sites.find(message.assignment.site)?.collect());
         break;
       case "spread":
-        this.#spreads.take(message, signal);
+        this.#deliveries.spread(message, signal);
         break;
       case "spread-over":
-        this.#spreads.over(message.job);
+        this.#deliveries.endSpread(message.job);
         break;
       case "forget":
         this.#giveUp(message.site, message.job);
@@ -226,74 +197,28 @@ export class Agent {
     return { type: "failed", job, code, reason: describe(error), ...(state === undefined ? {} : { state }) };
   }
 
-  async #prepare(
-    site: string,
-    { job, sections: notices, near }: PrepareOrder,
-    stopping: AbortSignal,
-    notWanted: AbortSignal,
-  ): Promise<FromNode> {
+  async #prepare(site: string, order: PrepareOrder, stopping: AbortSignal, notWanted: AbortSignal): Promise<FromNode> {
     const signal = AbortSignal.any([stopping, notWanted]);
-    const assignments = await Promise.all(notices.map((notice) => this.#source.assignment(notice, signal)));
+    const { job } = order;
+    const assignments = await Promise.all(order.sections.map((notice) => this.#source.assignment(notice, signal)));
     const releases = this.#sites.open(site, assignments[0]?.header.interpreter);
     for (const assignment of assignments) this.#check(assignment, releases.state, site);
     checkChain(assignments);
     checkTogether(assignments, this.#options.permissionFor(site));
     if (releases.has(assignments[0]?.header.serial ?? 0)) return { type: "prepared", job, state: releases.state };
     try {
-      const came = new Map<string, number>();
-      const sections = await this.#collect({ job, notices, near, came }, assignments, signal);
+      const sections = await this.#deliveries.collect(order, assignments, signal);
       const state = await releases.prepare(
         assignments,
         (base) => readSections(this.#io, this.#options.kernel, sections, base),
         signal,
       );
       this.#options.log.info({ site, job, serial: state.prepared?.serial }, "prepared");
-      return { type: "prepared", job, state, came: Object.fromEntries(came) };
+      return { type: "prepared", job, state, came: cameBy(sections) };
     } finally {
       // An agent that stops goes on with it later; what failed would only take up room.
-      if (!stopping.aborted) for (const { id } of assignments) this.#spool.remove(id);
+      if (!stopping.aborted) this.#deliveries.discard(assignments);
     }
-  }
-
-  /** Brings the data of all sections, one after the other. */
-  async #collect(
-    { job, notices, near, came }: Collection,
-    assignments: readonly Assignment[],
-    signal: AbortSignal,
-  ): Promise<ArrivedSection[]> {
-    const sections: ArrivedSection[] = [];
-    const total = assignments.reduce((sum, { header }) => sum + header.data.sizeBytes, 0);
-    for (const [index, assignment] of assignments.entries()) {
-      const pieces = this.#spool.open(assignment);
-      const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
-      const report = () =>
-        void this.report({ type: "progress", job, doneBytes: before + pieces.arrivedBytes, totalBytes: total });
-      const { control, kernel } = this.#options;
-      const transports = notices[index]?.transports ?? [];
-      const source = {
-        control,
-        transports,
-        came,
-        report,
-        ...(near === undefined ? {} : { near }),
-        ...this.#inSegment(),
-      };
-      await this.#turns.take(assignment.id, signal, () =>
-        collect(this.#io, kernel, assignment, pieces, source, signal),
-      );
-      const key = assignment.header.parts.some(({ cipher }) => cipher !== "none")
-        ? await this.#source.key(assignment.id, signal)
-        : undefined;
-      sections.push({ assignment, pieces, key });
-    }
-    return sections;
-  }
-
-  /** How what is sent to the whole segment comes here; nothing if it does not. */
-  #inSegment(): Pick<CollectSource, "arrivals" | "electionMs"> {
-    const place = this.#segment?.place;
-    if (place === undefined || place.isCutOff || place.isLeading) return {};
-    return { arrivals: this.arrivals, electionMs: place.electionMs };
   }
 
   async #switch(job: string, notice: AssignmentNotice, signal: AbortSignal): Promise<FromNode> {

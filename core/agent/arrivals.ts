@@ -59,7 +59,7 @@ export class Arrivals implements Intake {
     let hasBegun = waiting.isSending;
     waiting.changed = () => {
       if (waiting.isSending) hasBegun = true;
-      else if (hasBegun) isEnded.resolve();
+      else isEnded.resolve();
     };
     const late = this.#clock.until(this.#clock.now() + beginMs, over).then(
       // A transport that began says when it ends, in bounded time.

@@ -4,10 +4,13 @@ import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { SpooledPieces } from "./spool.ts";
+import type { Turns } from "./turns.ts";
 
 /** From whom, by which transports, and whom to tell how far it is. */
 export interface CollectSource {
   readonly control: Peer;
+  /** One at a time fetches an assignment, by its id. */
+  readonly turns: Turns;
   /** The leader of the segment, if it has been told to bring it or to hand it on. */
   readonly near?: Peer;
   /** Names, in the order to try them. One that reaches members means that the leader sends to all at once. */
@@ -16,8 +19,6 @@ export interface CollectSource {
   readonly arrivals?: Arrivals;
   /** How long a segment may need for another leader. */
   readonly electionMs?: Millis;
-  /** How much came by each transport is counted here. */
-  readonly came?: Map<string, number>;
   report(): void;
 }
 
@@ -25,7 +26,7 @@ const firstPauseMs = 200;
 const longestPauseMs = 5_000;
 const reportEveryMs = 500;
 /** How long the leader may take to begin, and how long another one beyond its election. */
-const beginMs = 10_000;
+const beginMs = 4_000;
 /** Attempts in a row that bring nothing until a peer that is near is given up: a few seconds. */
 const mostNearTries = 5;
 
@@ -109,12 +110,17 @@ class Collecting {
   }
 
   /** From a peer that is near, as long as more comes: it may still be getting it itself. There are others. */
-  async tryFrom(peer: Peer): Promise<void> {
-    await this.#from(peer, mostNearTries);
+  tryFrom(peer: Peer): Promise<void> {
+    return this.#inTurn(() => this.#from(peer, mostNearTries));
   }
 
-  async fromControl(): Promise<void> {
-    await this.#from(this.#source.control, Infinity);
+  fromControl(): Promise<void> {
+    return this.#inTurn(() => this.#from(this.#source.control, Infinity));
+  }
+
+  /** Who passes it on collects it as well; nothing is to come twice. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    return this.#source.turns.take(this.#assignment.id, this.#signal, work);
   }
 
   /** Until it is whole, or that many attempts in a row brought nothing. */
@@ -164,10 +170,10 @@ class Collecting {
       if (!isFailure(error, "DIST_ERR_TRANSFER_PIECE")) this.#trouble = error;
       throw error;
     }
-    const { came, report } = this.#source;
-    came?.set(transport, (came.get(transport) ?? 0) + this.#pieces.arrivedBytes - before);
+    const { came } = this.#pieces;
+    came.set(transport, (came.get(transport) ?? 0) + this.#pieces.arrivedBytes - before);
     if (this.#io.clock.now() - this.#reportedAt < reportEveryMs) return;
     this.#reportedAt = this.#io.clock.now();
-    report();
+    this.#source.report();
   }
 }

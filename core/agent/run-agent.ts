@@ -79,7 +79,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     ...{ node: identity.id, name, control, directory, kernel, log, signingKey: identity.signingKey },
     ...(options.location === undefined ? {} : { location: options.location }),
     ...(options.listen === undefined ? {} : { listen: endpointOf(options.listen) }),
-    intake: agent.arrivals,
+    intake: agent.intake,
     sites: () => agent.states(),
     report: (word) => void agent.report(word),
   });

@@ -83,6 +83,8 @@ export class SpooledPieces implements PieceStore {
   readonly pieceCount: number;
   /** The nodes that may have them, by id. */
   readonly audience: ReadonlySet<string>;
+  /** How many bytes came by which transport since it was opened. */
+  readonly came = new Map<string, number>();
   /** Bytes of the pieces that are there. */
   arrivedBytes = 0;
   readonly #disk: Disk;

@@ -3,9 +3,10 @@ import type { Io, Log, Peer, PieceStore } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Ceiling, FromNode, SpreadOrder } from "../protocol/messages.ts";
+import type { Arrivals } from "./arrivals.ts";
 import type { AssignmentSource } from "./assignment-source.ts";
 import { collect } from "./collect.ts";
-import type { SegmentPlace } from "./segment/membership.ts";
+import type { SegmentPlace } from "./segment/transports.ts";
 import type { SpooledPieces, Spool } from "./spool.ts";
 import type { Turns } from "./turns.ts";
 
@@ -18,6 +19,8 @@ export interface SpreadParts {
   readonly directory: string;
   /** Whoever collects an assignment takes turns by its id. */
   readonly turns: Turns;
+  /** What this node itself waits for is there as soon as it was collected. */
+  readonly arrivals: Arrivals;
   readonly log: Log;
   place(): SegmentPlace | undefined;
   report(word: FromNode): void;
@@ -119,10 +122,11 @@ export class Spreads {
     { sections: notices }: SpreadOrder,
     signal: AbortSignal,
   ): Promise<void> {
-    const { io, kernel, control, turns } = this.#parts;
+    const { io, kernel, control, turns, arrivals } = this.#parts;
     for (const [index, { assignment, pieces }] of sections.entries()) {
-      const source = { control, transports: notices[index]?.transports ?? [], report: () => {} };
-      await turns.take(assignment.id, signal, () => collect(io, kernel, assignment, pieces, source, signal));
+      const source = { control, turns, transports: notices[index]?.transports ?? [], report: () => {} };
+      await collect(io, kernel, assignment, pieces, source, signal);
+      arrivals.ended(assignment.id, undefined);
     }
   }
 

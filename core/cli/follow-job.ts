@@ -18,7 +18,7 @@ export interface JobDetail extends Job {
   }[];
 }
 
-const mostLeftShown = 20;
+const mostApartShown = 20;
 const labels: Readonly<Record<string, string>> = { scan: "scan", build: "delta, compress", transfer: "transfer" };
 
 /**
@@ -95,19 +95,17 @@ export function reportJob(
   return job.state === "deferred" || job.phase === "holding" ? exitCodes.waiting : exitCodes.failed;
 }
 
-/** By which transports data came to the nodes, and whom the leaders of segments could not reach with all others. */
+/** By which transports data came to the nodes, and which of them could not be served with all others of a segment. */
 function describeWays({ stats, nodes }: JobDetail): string[] {
-  const { transports = {}, spreads = [] } = stats.came ?? {};
+  const { transports = {}, apart = [] } = stats.came ?? {};
   const ways = Object.entries(transports).map(([name, { nodes: count, bytes }]) => {
     return `${formatBytes(bytes)} by ${name} to ${count} node${count === 1 ? "" : "s"}`;
   });
   const names = new Map(nodes.map(({ node, name }) => [node, name ?? node]));
-  const left = spreads.flatMap(({ transport, left: members }) =>
-    members.map(
-      ({ member, reason }) => `${names.get(member) ?? member} did not get all by ${transport}: ${printable(reason)}`,
-    ),
-  );
-  return [...(ways.length === 0 ? [] : [`it came: ${ways.join(", ")}`]), ...left.slice(0, mostLeftShown)];
+  const lines = apart.slice(0, mostApartShown).map(({ node, bytes, reason }) => {
+    return `${names.get(node) ?? node} got ${formatBytes(bytes)} by itself: ${printable(reason)}`;
+  });
+  return [...(ways.length === 0 ? [] : [`it came: ${ways.join(", ")}`]), ...lines];
 }
 
 function describeJob(job: JobDetail, columns: number): string[] {

@@ -1,4 +1,5 @@
 import { mostFrames } from "./geometry.ts";
+import type { Repair } from "./messages.ts";
 
 /** How many runs of frames are remembered of a block; who reports on older ones gets a few frames too many. */
 const mostRuns = 48;
@@ -9,6 +10,14 @@ interface Run {
   last: number;
   count: number;
 }
+
+/** When each source frame was sent again last; and which are wanted now, by one member alone or by several. */
+interface SingleFrames {
+  readonly sentAt: Float64Array;
+  readonly wanted: Map<number, number>;
+}
+
+const several = -1;
 
 /** What is lacking of one block, and what was sent to mend it. */
 class BlockDemand {
@@ -21,11 +30,11 @@ class BlockDemand {
   most: number;
   second: number;
   worst = -1;
-  /** Of the next frame; after the last parity frame come the source frames, and so on. */
+  /** Of the next frame. */
   next: number;
   isQueued = false;
-  /** Source frames asked for one by one: when each was sent last, and which are wanted now. */
-  plain: { readonly sentAt: Float64Array; readonly wanted: Set<number> } | undefined;
+  /** Source frames asked for one by one. */
+  singles: SingleFrames | undefined;
   readonly #runs: Run[] = [];
 
   constructor(block: number, sources: number) {
@@ -39,8 +48,16 @@ class BlockDemand {
 
   /** Nothing before the first pass is over. */
   get owed(): number {
-    if (this.sent < this.planned) return 0;
-    return this.plain === undefined ? Math.max(0, this.most - this.sent) : this.plain.wanted.size;
+    return this.sent < this.planned ? 0 : Math.max(0, this.most - this.sent);
+  }
+
+  /**
+   * Which frame comes next. After the last parity frame parity begins again, since who lacks little has lost some of it
+   * and has most source frames; but who lacks nearly everything needs those as well.
+   */
+  after(end: number): number {
+    if (end < mostFrames) return end;
+    return this.owed > mostFrames - this.sources ? 0 : this.sources;
   }
 
   note(emission: number, count: number): void {
@@ -82,12 +99,15 @@ export interface Repairs {
  */
 export class Demands {
   readonly #sourcesOf: (block: number) => number;
+  readonly #repair: Repair;
   readonly #blocks = new Map<number, BlockDemand>();
   readonly #queue: BlockDemand[] = [];
   readonly #charges: Float64Array;
+  #chargeSum = 0;
 
-  constructor(memberCount: number, sourcesOf: (block: number) => number) {
+  constructor(memberCount: number, sourcesOf: (block: number) => number, repair: Repair) {
     this.#sourcesOf = sourcesOf;
+    this.#repair = repair;
     this.#charges = new Float64Array(memberCount);
   }
 
@@ -96,9 +116,10 @@ export class Demands {
     return this.#queue.length > 0;
   }
 
-  /** Frames that were sent, or are to be, for this member alone. */
+  /** Frames that were sent, or are to be, for this member alone, beyond what that is for the others on average. */
   chargeOf(member: number): number {
-    return this.#charges[member] ?? 0;
+    const own = this.#charges[member] ?? 0;
+    return own - (this.#chargeSum - own) / Math.max(1, this.#charges.length - 1);
   }
 
   /** Frames of the first pass were sent. */
@@ -118,7 +139,7 @@ export class Demands {
   /** A member lacks `frames` of a block, having seen everything up to `seen`. */
   lacks(member: number, block: number, frames: number, seen: number): void {
     const demand = this.#open(block);
-    if (demand.plain !== undefined) return;
+    if (this.#repair === "plain") return this.#wantEach(demand, member, seen, () => true);
     const total = demand.sent - demand.sentAfter(seen) + Math.min(frames, demand.sources);
     if (member === demand.worst) {
       if (total > demand.most) this.#raise(demand, total, member);
@@ -136,20 +157,15 @@ export class Demands {
   }
 
   /** A member lacks these source frames of a block, a bit each. */
-  wants(block: number, which: Uint8Array, seen: number): void {
-    const demand = this.#open(block);
-    if (demand.sent < demand.planned) return;
-    demand.plain ??= { sentAt: new Float64Array(demand.sources), wanted: new Set() };
-    for (let index = 0; index < demand.sources; index += 1) {
-      const isMissing = (((which[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;
-      if (isMissing && (demand.plain.sentAt[index] as number) <= seen) demand.plain.wanted.add(index);
-    }
-    this.#enqueue(demand);
+  wants(member: number, block: number, which: Uint8Array, seen: number): void {
+    const isMissing = (index: number) => (((which[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;
+    this.#wantEach(this.#open(block), member, seen, isMissing);
   }
 
   /** Nothing is sent for this member's sake any more. */
   drop(member: number): void {
     for (const demand of this.#blocks.values()) {
+      for (const [index, by] of demand.singles?.wanted ?? []) if (by === member) demand.singles?.wanted.delete(index);
       if (demand.worst !== member) continue;
       demand.worst = -1;
       demand.most = demand.second;
@@ -159,7 +175,7 @@ export class Demands {
   /** At most so many frames of one block, oldest demand first. */
   next(most: number): Repairs | undefined {
     for (let demand = this.#queue[0]; demand !== undefined; demand = this.#queue[0]) {
-      const run = demand.plain === undefined ? this.#nextRun(demand, most) : this.#nextWanted(demand, most);
+      const run = this.#nextWanted(demand, most) ?? this.#nextRun(demand, most);
       if (run !== undefined) return run;
       demand.isQueued = false;
       this.#queue.shift();
@@ -170,12 +186,13 @@ export class Demands {
   /** This was sent, its first frame being the `emission`-th of the session. */
   sent({ block, index, count }: Repairs, emission: number): void {
     const demand = this.#open(block);
+    const { singles } = demand;
     demand.note(emission, count);
-    demand.next = index + count < mostFrames ? index + count : 0;
-    if (demand.plain === undefined) return;
-    for (let at = 0; at < count; at += 1) {
-      demand.plain.sentAt[index + at] = emission + at;
-      demand.plain.wanted.delete(index + at);
+    if (singles?.wanted.has(index) !== true) demand.next = demand.after(index + count);
+    if (singles === undefined) return;
+    for (let at = 0; at < count && index + at < demand.sources; at += 1) {
+      singles.sentAt[index + at] = emission + at;
+      singles.wanted.delete(index + at);
     }
   }
 
@@ -185,13 +202,27 @@ export class Demands {
     return { block, index: next, count: Math.min(owed, most, end - next) };
   }
 
-  #nextWanted({ block, plain }: BlockDemand, most: number): Repairs | undefined {
-    const wanted = plain?.wanted ?? new Set<number>();
-    const [index] = wanted;
+  #nextWanted({ block, singles }: BlockDemand, most: number): Repairs | undefined {
+    const [index] = singles?.wanted.keys() ?? [];
     if (index === undefined) return undefined;
     let count = 1;
-    while (count < most && wanted.has(index + count)) count += 1;
+    while (count < most && singles?.wanted.has(index + count) === true) count += 1;
     return { block, index, count };
+  }
+
+  /** Frames that one member wants alone are charged to it. */
+  #wantEach(demand: BlockDemand, member: number, seen: number, isMissing: (index: number) => boolean): void {
+    if (demand.sent < demand.planned) return;
+    demand.singles ??= { sentAt: new Float64Array(demand.sources), wanted: new Map() };
+    const { sentAt, wanted } = demand.singles;
+    for (let index = 0; index < demand.sources; index += 1) {
+      if (!isMissing(index) || (sentAt[index] as number) > seen) continue;
+      const by = wanted.get(index);
+      if (by === member || by === several) continue;
+      wanted.set(index, by === undefined ? member : several);
+      this.#charge(by ?? member, by === undefined ? 1 : -1);
+    }
+    this.#enqueue(demand);
   }
 
   #raise(demand: BlockDemand, total: number, member: number): void {
@@ -201,10 +232,12 @@ export class Demands {
 
   #charge(member: number, frames: number): void {
     this.#charges[member] = (this.#charges[member] ?? 0) + frames;
+    this.#chargeSum += frames;
   }
 
   #enqueue(demand: BlockDemand): void {
-    if (demand.isQueued || demand.owed === 0) return;
+    const isOpen = demand.owed > 0 || (demand.singles?.wanted.size ?? 0) > 0;
+    if (demand.isQueued || !isOpen) return;
     demand.isQueued = true;
     this.#queue.push(demand);
   }

@@ -95,6 +95,9 @@ export interface Lack {
   readonly which?: Uint8Array;
 }
 
+/** When a session begins, who has something of it already says so within this share of `reportMs`. */
+export const greetingShare = 0.75;
+
 /** 32 bits of a node's id by which a poll names it (FNV-1a). */
 export function idHash(id: string): number {
   let hash = 0x811c9dc5;

@@ -38,11 +38,11 @@ export class OpenBlock {
     return row;
   }
 
-  /** Which source frames are not here, a bit each. */
+  /** Which source frames are lacking, a bit each: those in whose place there is nothing. */
   missing(): Uint8Array {
     const missing = new Uint8Array(Math.ceil(this.sources / 8));
     for (let row = 0; row < this.sources; row += 1)
-      if (this.holds[row] !== row) missing[row >> 3] = (missing[row >> 3] as number) | (1 << (row & 7));
+      if (this.holds[row] === none) missing[row >> 3] = (missing[row >> 3] as number) | (1 << (row & 7));
     return missing;
   }
 

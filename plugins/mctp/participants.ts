@@ -12,10 +12,8 @@ export interface Participant {
   standing: Standing;
   /** Why it was left. */
   reason: string;
-  /** The frame it had seen when it reported last, and what it lacked then. */
+  /** The frame it had seen when it reported last, and how many it had received. */
   seen: number;
-  lackingFrames: number;
-  /** For its rate of loss. */
   received: number;
 }
 
@@ -30,7 +28,7 @@ export class Participants {
 
   constructor(ids: readonly string[]) {
     this.all = [...new Set(ids)].map((id, index) => {
-      const state = { standing: "silent", reason: "", seen: -1, lackingFrames: Infinity, received: 0 } as const;
+      const state = { standing: "silent", reason: "", seen: -1, received: 0 } as const;
       return { index, id, hash: idHash(id), ...state };
     });
     this.#byId = new Map(this.all.map((each) => [each.id, each]));

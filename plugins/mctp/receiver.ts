@@ -1,7 +1,7 @@
 import type { Machine, Millis, Wake } from "distributary/sdk";
 import { mostFrames } from "./geometry.ts";
 import type { Geometry } from "./geometry.ts";
-import { idHash, isAsked } from "./messages.ts";
+import { greetingShare, idHash, isAsked } from "./messages.ts";
 import type { Lack, Repair, Report } from "./messages.ts";
 import { OpenBlock } from "./open-block.ts";
 import type { ReceiverEffect, ReceiverEvent } from "./receiver-events.ts";
@@ -70,6 +70,8 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #hadSomething = false;
   #reportAt: Millis = Infinity;
   #isAsked = false;
+  /** Why the session goes on without it. */
+  #dismissal: string | undefined;
   #state: "new" | "receiving" | "complete" | "ended" = "new";
   #effects: ReceiverEffect[] = [];
   #draw: number;
@@ -121,10 +123,11 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
         for (let block = event.from; block < event.to; block += 1) this.#forget(block);
         break;
       case "dismissed":
-        if (this.#state === "receiving") this.#end(event.reason);
+        // It takes what comes for the others' sake as before, and asks for nothing.
+        if (this.#state === "receiving") this.#dismissal = event.reason;
         break;
       case "over":
-        this.#end(this.#state === "complete" ? undefined : "the leader has ended the session");
+        this.#end("the leader has ended the session");
     }
   }
 
@@ -135,7 +138,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     this.#heardAt = now;
     this.#seenAt = now;
     // Who has something already says so before anything is sent; the others silently take part (CM-19).
-    this.#reportAt = now + this.#random() * this.#options.reportMs * (this.#hadSomething ? 0.5 : 1.5);
+    this.#reportAt = now + this.#random() * this.#options.reportMs * (this.#hadSomething ? greetingShare : 1.5);
     this.#finish(now);
   }
 
@@ -210,7 +213,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
 
   #settle(now: Millis): void {
     if (this.#state === "ended") return;
-    if (this.#isSilent(now)) return this.#end(this.#state === "complete" ? undefined : "the leader fell silent");
+    if (this.#isSilent(now)) return this.#end("the leader fell silent");
     if (now >= this.#reportAt) {
       this.#report(now);
       this.#reportAt = now + this.#options.reportMs * (0.5 + this.#random());
@@ -231,7 +234,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     const isFirst = this.#hadSomething;
     this.#hadSomething = false;
     const { lacks, hasMore } = isComplete ? { lacks: [], hasMore: false } : this.#lacks(now, isFirst);
-    if (lacks.length === 0 && !this.#isAsked) return;
+    if ((lacks.length === 0 && !this.#isAsked) || this.#dismissal !== undefined) return;
     this.#isAsked = false;
     const heldMs = this.#seen === 0 ? 0 : Math.max(0, now - this.#seenAt);
     const { member } = this.#options;
@@ -287,12 +290,13 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     return block !== this.#current && this.#seen - touched > reorderFrames;
   }
 
-  #end(reason: string | undefined): void {
+  #end(reason: string): void {
+    const isComplete = this.#state === "complete";
     for (const block of this.#open.keys()) this.#effects.push({ type: "drop", block });
     this.#open.clear();
     this.#state = "ended";
     this.wakeAt = Infinity;
-    this.#effects.push({ type: "end", reason });
+    this.#effects.push({ type: "end", reason: isComplete ? undefined : (this.#dismissal ?? reason) });
   }
 
   /** From 0 to 1 (splitmix32, by Sebastiano Vigna's constants for murmur3's finalizer). */

@@ -2,7 +2,8 @@ import type { Machine, Millis, Wake } from "distributary/sdk";
 import { Demands } from "./demands.ts";
 import { EmissionLog } from "./emission-log.ts";
 import type { Geometry } from "./geometry.ts";
-import type { Report } from "./messages.ts";
+import { greetingShare } from "./messages.ts";
+import type { Repair, Report } from "./messages.ts";
 import { Participants } from "./participants.ts";
 import type { Participant } from "./participants.ts";
 import { RateControl } from "./rate.ts";
@@ -17,6 +18,7 @@ export interface SenderOptions {
   /** See `reportMsFor`. */
   readonly reportMs: Millis;
   readonly limits: RateLimits;
+  readonly repair: Repair;
   /** Of one frame on the wire, headers and all. */
   readonly wireBytes: number;
 }
@@ -30,6 +32,9 @@ const mostBacklogBytes = 256 * 1024;
 /** Tries without progress before members are given up (CM-22). */
 const mostTries = 10;
 const longestPollMs = 1_000;
+/** Who spoils what others need can have it sent again and again: at most so many times everything, and so many frames. */
+const mostInVain = 20;
+const leastInVain = 2_048;
 /** The share of a session that may be sent for one member alone, and so many frames in any case. */
 const mostCharge = 0.03;
 const leastCharge = 512;
@@ -64,22 +69,21 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   #backlogBytes = 0;
   #pollAt: Millis = 0;
   #hasPolled = false;
+  /** Tries in a row without progress; when the last try was, and the last progress. */
   #tries = 0;
-  /** The fewest frames that were lacking in all; fewer is progress. */
-  #leastLacking = Infinity;
-  #leastOpen: number;
+  #triedAt: Millis = 0;
+  #progressAt: Millis = 0;
   #quorumAt: Millis = Infinity;
   wakeAt: Millis = Infinity;
 
   constructor(options: SenderOptions, now: Millis) {
-    const { geometry, members, limits, wireBytes } = options;
+    const { geometry, members, limits, repair, wireBytes } = options;
     this.#options = options;
     this.#participants = new Participants(members);
-    this.#demands = new Demands(this.#participants.all.length, (block) => geometry.sourcesOf(block));
+    this.#demands = new Demands(this.#participants.all.length, (block) => geometry.sourcesOf(block), repair);
     this.#rate = new RateControl(limits, wireBytes, now);
     this.#passes = new Uint8Array(geometry.blockCount);
     this.#unready = geometry.blockCount;
-    this.#leastOpen = this.#participants.all.length;
   }
 
   /** How far it is, for announcements. */
@@ -127,8 +131,9 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     const { geometry, reportMs } = this.#options;
     const isSmall = geometry.blockCount === 1 && geometry.lengthOf(0) <= smallBytes;
     this.#state = "gathering";
-    this.#gatherUntil = isSmall ? now : now + reportMs / 2 + 10;
+    this.#gatherUntil = isSmall ? now : now + reportMs * greetingShare + 10;
     this.#creditAt = this.#gatherUntil;
+    this.#triedAt = this.#gatherUntil;
     this.wakeAt = this.#gatherUntil;
     if (this.#participants.all.length === 0) this.#end();
   }
@@ -153,22 +158,22 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
         received: seenBefore < 0 ? 0 : Math.max(0, report.received - receivedBefore),
       });
     }
+    // Whether it helps is not said; so what is sent in vain is limited as well.
+    if (report.isComplete || report.received !== receivedBefore) this.#progressAt = now;
     this.#hear(member, report);
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
   }
 
-  #hear(member: Participant, { lacks, seen, hasMore, isComplete }: Report): void {
+  #hear(member: Participant, { lacks, seen, hasMore }: Report): void {
     const { geometry } = this.#options;
     const isGathering = this.#state !== "sending";
     if (isGathering) this.#lacking ??= new Uint8Array(geometry.blockCount);
-    member.lackingFrames = isComplete ? 0 : hasMore ? Infinity : 0;
     for (const { block, blocks, frames, which } of lacks) {
       const end = Math.min(block + blocks, geometry.blockCount);
       for (let each = block; each < end; each += 1) {
-        member.lackingFrames += Math.min(frames, geometry.sourcesOf(each));
         if (isGathering) (this.#lacking as Uint8Array)[each] = 1;
         else if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
-        else this.#demands.wants(each, which, seen);
+        else this.#demands.wants(member.index, each, which, seen);
       }
     }
     if (isGathering && hasMore) this.#lacking?.fill(1);
@@ -180,7 +185,8 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     if (member.standing !== "lacking" || this.#participants.all.length - this.#participants.count("left") < 2) return;
     const most = Math.max(leastCharge, mostCharge * this.#options.geometry.frameCount);
     const charge = this.#demands.chargeOf(member.index);
-    if (charge > most) this.#leave(member, `it loses more than the others: ${charge} frames were sent for it alone`);
+    if (charge > most)
+      this.#leave(member, `it loses more than the others: ${Math.round(charge)} frames were sent for it alone`);
   }
 
   #leave(member: Participant, reason: string): void {
@@ -194,6 +200,9 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     this.#rate.look(now, this.#hasWork);
     if (this.#participants.openCount === 0) return this.#end();
     if (now - this.#quorumAt > quorumGraceMs) return this.#giveUp("the quorum has it, and did not wait longer");
+    if (this.#unready > 0) this.#progressAt = now;
+    if (now - this.#triedAt >= longestPollMs) this.#try(now);
+    if (this.#state !== "sending") return;
     this.#earn(now);
     if (this.#backlogBytes <= mostBacklogBytes) this.#emit(now);
     if (this.#hasWork) {
@@ -249,6 +258,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
       }
       const block = range.from;
       const count = Math.min(most, geometry.sourcesOf(block) - this.#nextFrame);
+      this.#progressAt = now;
       this.#demands.begun(block, this.#say(block, this.#nextFrame, count, 1, now), count);
       this.#frames.first += count;
       this.#nextFrame += count;
@@ -285,7 +295,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
       this.#ask([nobody]);
       this.#pollAt = now + longestPollMs;
     } else if (now >= this.#pollAt) {
-      this.#try();
+      this.#try(now);
       if (this.#state !== "sending") return;
       this.#ask(this.#participants.asks());
       this.#pollAt = now + this.#pauseMs;
@@ -302,14 +312,13 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     for (const each of asks) this.#effects.push({ type: "poll", emitted, sentBlocks, asks: each });
   }
 
-  #try(): void {
-    const lacking = this.#participants.in("lacking").reduce((sum, member) => sum + member.lackingFrames, 0);
-    const hasProgress = lacking < this.#leastLacking || this.#participants.openCount < this.#leastOpen;
-    this.#leastLacking = Math.min(this.#leastLacking, lacking);
-    this.#leastOpen = this.#participants.openCount;
-    this.#tries = hasProgress ? 0 : this.#tries + 1;
-    if (this.#tries < mostTries) return;
-    this.#giveUp(`nothing came of ${mostTries} tries`);
+  /** One more try, made by asking or by sending; without progress too often, or too much for nothing, ends it. */
+  #try(now: Millis): void {
+    this.#tries = this.#progressAt > this.#triedAt ? 0 : this.#tries + 1;
+    this.#triedAt = now;
+    if (this.#tries >= mostTries) this.#giveUp(`nothing came of ${mostTries} tries`);
+    else if (this.#emitted > leastInVain + mostInVain * this.#options.geometry.frameCount)
+      this.#giveUp(`${this.#emitted} frames were sent, and do not suffice`);
   }
 
   #giveUp(reason: string): void {

@@ -78,7 +78,7 @@ export class SendingSession {
     this.#sender = new Sender(
       {
         ...{ geometry: this.#geometry, members, quorum, reportMs: this.session.reportMs, wireBytes },
-        limits: options.limits,
+        ...{ limits: options.limits, repair: options.repair },
       },
       io.clock.now(),
     );

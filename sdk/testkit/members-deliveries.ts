@@ -144,16 +144,22 @@ export const membersDeliveries: readonly Case<MembersTransportSubject>[] = [
     },
   }),
   membersCase({
-    title: "brings the rest to a member that joins late",
-    sourceHas: (index) => index < 4,
+    title: "brings what is sent from then on to a member that joins late",
+    sourceHas: (index) => index < 2,
     joins: (member) => member !== 1,
     async check(trial) {
       const sending = trial.send();
-      await sooner(trial.clock, "the first pieces", () => [0, 2].every((index) => trial.count(index) === 4));
-      await trial.member(1).join(trial.transport);
-      fill(trial, 4);
-      assert.equal((await sending).complete.length, trial.members.length);
-      trial.assertWhole();
+      await sooner(trial.clock, "the first pieces", () => [0, 2].every((index) => trial.count(index) === 2));
+      const late = trial.member(1);
+      await late.join(trial.transport);
+      await sooner(trial.clock, "the beginning", () => late.of(trial.source.assignment)[0] === "began");
+      fill(trial, 2);
+      const { left } = await sending;
+      trial.assertWhole(left.length === 0 ? [0, 1, 2] : [0, 2]);
+      assert.ok(
+        [2, 3, 4, 5].every((index) => trial.store(1).has(index)),
+        "it has less than that",
+      );
     },
   }),
   membersCase({
@@ -214,7 +220,7 @@ export const membersDeliveries: readonly Case<MembersTransportSubject>[] = [
       assert.ok(trial.sentBytes < 100_000, `${trial.sentBytes} bytes were sent in a second`);
       mostBytesPerSecond = 10_000_000;
       await sending;
-      assert.ok(trial.clock.now() - startedAt < 5_000, "it went on slowly");
+      assert.ok(trial.clock.now() - startedAt < 12_000, "it went on slowly");
       trial.assertWhole();
     },
   }),

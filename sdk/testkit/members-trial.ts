@@ -69,10 +69,7 @@ export class TrialMember {
   }
 
   async join(transport: MembersTransport): Promise<void> {
-    const tell = (assignment: string, what: string) => {
-      assert.ok(this.stores.has(assignment), `${this.id} was told of an assignment that it does not want`);
-      this.told.set(assignment, [...this.of(assignment), what]);
-    };
+    const tell = (assignment: string, what: string) => void this.told.set(assignment, [...this.of(assignment), what]);
     this.#joined = await transport.join(this.end.io, this.end.channel, {
       find: (assignment) => this.stores.get(assignment),
       began: (assignment) => tell(assignment, "began"),
@@ -93,6 +90,9 @@ export class TrialMember {
   /** What holds of every member at the end, whatever happened. */
   async check(clock: Clock): Promise<void> {
     for (const store of this.stores.values()) assert.equal(store.wrongWrites, 0, `${this.id} was given wrong pieces`);
+    for (const assignment of this.told.keys()) {
+      assert.ok(this.stores.has(assignment), `${this.id} was told of an assignment that it does not want`);
+    }
     if (this.#hasLeft) return;
     const isPaired = (told: readonly string[]) =>
       told.length % 2 === 0 && told.every((what, index) => (what === "began") === (index % 2 === 0));

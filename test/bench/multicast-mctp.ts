@@ -34,22 +34,23 @@ export function mctp({ variant, options = startAtLink, profiles }: MctpOptions =
       const members: Program[] = [];
       for (const host of trial.receivers) members.push(await start(host));
       const leader = await start(sender);
-      return async () => {
-        process.kill(leader.pid, "SIGUSR2");
-        const delivered = leader.says("delivered").then(refuseLeft);
-        const complete = Promise.all(members.map((member) => member.says("complete")));
-        await Promise.race([delivered.then(() => complete), complete]);
-        if (profiles === undefined) return;
-        console.error(await delivered);
+      if (profiles !== undefined) {
         trial.defer(async () => void (await Promise.all([leader, ...members].map((node) => node.kill("SIGTERM")))));
+      }
+      return () => {
+        process.kill(leader.pid, "SIGUSR2");
+        return {
+          copied: members.map((member) => member.says("complete")),
+          ended: leader.says("delivered").then(refuseLeft),
+        };
       };
     },
   };
 }
 
-function refuseLeft(entry: LogEntry): LogEntry {
-  if ((entry["left"] as unknown[]).length > 0) throw new Error(`mctp: ${JSON.stringify(entry)}`);
-  return entry;
+function refuseLeft({ left, counters }: LogEntry): void {
+  console.error(JSON.stringify(counters));
+  if ((left as unknown[]).length > 0) throw new Error(`mctp: ${JSON.stringify(left)}`);
 }
 
 /** It is told what the link carries, as the others are. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "./measuring.ts";
 import { sender } from "./multicast-trial.ts";
-import type { Contender, Trial } from "./multicast-trial.ts";
+import type { Contender, Sending } from "./multicast-trial.ts";
 
 /** Whether a program is there. */
 export function isInstalled(program: string): boolean {
@@ -25,17 +25,20 @@ export function uftp({ cipher, share = 1 }: { cipher?: string; share?: number } 
     ...multicast,
     async prepare(trial) {
       const { megabits } = trial.cell;
-      for (const host of trial.receivers) {
-        const daemon = trial.start(host, "uftpd", "-d", ...options, "-D", trial.directory(host));
-        await daemon.says("Loaded");
-      }
+      const daemons = trial.receivers.map((host) =>
+        trial.start(host, "uftpd", "-d", ...options, "-D", trial.directory(host)),
+      );
+      await Promise.all(daemons.map((daemon) => daemon.says("Loaded")));
       const rate = ["-R", `${megabits === undefined ? -1 : Math.round(megabits * 1_000 * share)}`];
       const times = ["-r", "0.05:0.01:0.5"];
       const members = ["-H", trial.receivers.map((host) => hexAddress(trial.lan.address(host))).join(",")];
       // As large as fits a frame, with room for what its manual says is needed.
       const size = ["-b", "1400"];
-      return () =>
-        trial.run(sender, "uftp", ...options, ...rate, ...times, ...size, ...members, ...sealed, trial.source);
+      const command = ["uftp", ...options, ...rate, ...times, ...size, ...members, ...sealed, trial.source];
+      return () => ({
+        copied: daemons.map((daemon) => daemon.says("File transfer complete")),
+        ended: trial.run(sender, ...command),
+      });
     },
   };
 }
@@ -47,7 +50,7 @@ function hexAddress(address: string): string {
 }
 
 /** udpcast, which goes on when everybody has a slice. With this much parity beforehand, if any. */
-export function udpcast({ fec, megabits }: { fec?: string; megabits?: boolean } = {}): Contender {
+export function udpcast({ fec, isPaced = true }: { fec?: string; isPaced?: boolean } = {}): Contender {
   return {
     name: fec === undefined ? "udpcast" : `udpcast, parity ${fec}`,
     ...multicast,
@@ -55,12 +58,12 @@ export function udpcast({ fec, megabits }: { fec?: string; megabits?: boolean } 
       const options = ["--nokbd", "--no-progress", "--interface", "eth0", "--file"];
       const daemons = trial.receivers.map((host) => trial.start(host, "udp-receiver", ...options, "file"));
       await Promise.all(daemons.map((daemon) => daemon.says("UDP receiver for")));
-      const rate =
-        trial.cell.megabits === undefined || megabits === false ? [] : ["--max-bitrate", `${trial.cell.megabits}m`];
+      const { megabits } = trial.cell;
+      const rate = isPaced && megabits !== undefined ? ["--max-bitrate", `${megabits}m`] : [];
       const parity = fec === undefined ? [] : ["--fec", fec];
       // Else a hello that was lost is waited for without end.
       const start = ["--min-receivers", `${trial.receivers.length}`, "--rexmit-hello-interval", "50"];
-      return () => trial.run(sender, "udp-sender", ...start, ...rate, ...parity, ...options, trial.source);
+      return () => atOnce(trial.run(sender, "udp-sender", ...start, ...rate, ...parity, ...options, trial.source));
     },
   };
 }
@@ -82,10 +85,8 @@ export const http: Contender = {
     );
     await trial.start(sender, "nginx", "-c", file).says("nginx/");
     const url = `http://${trial.lan.address(sender)}/file`;
-    return () =>
-      onEach(trial, (host) =>
-        trial.run(host, "curl", "--silent", "--fail", "--retry", "5", "--retry-connrefused", "--output", "file", url),
-      );
+    const get = (host: number) => trial.run(host, "curl", "--silent", "--fail", "--output", "file", url);
+    return () => atOnce(Promise.all(trial.receivers.map(get)));
   },
 };
 
@@ -99,16 +100,15 @@ export const rsync: Contender = {
     writeFileSync(file, `use chroot = no\nuid = root\nlog file = ${log}\n[files]\npath = ${directory}\n`);
     trial.start(sender, "rsync", "--daemon", "--no-detach", "--config", file);
     await until(() => existsSync(log) && readFileSync(log, "utf8").includes("listening"), 10_000);
-    return async () => {
-      for (const host of trial.receivers) await fetchByRsync(trial, host);
+    const url = `rsync://${trial.lan.address(sender)}/files/file`;
+    const loop = async () => {
+      for (const host of trial.receivers) await trial.run(host, "rsync", "--whole-file", url, "file");
     };
+    return () => atOnce(loop());
   },
 };
 
-function fetchByRsync(trial: Trial, host: number): Promise<void> {
-  return trial.run(host, "rsync", "--whole-file", `rsync://${trial.lan.address(sender)}/files/file`, "file");
-}
-
-function onEach(trial: Trial, work: (host: number) => Promise<void>): Promise<unknown> {
-  return Promise.all(trial.receivers.map(work));
+/** When the sender has nothing more to do, the last copy is there. */
+function atOnce(ended: Promise<unknown>): Sending {
+  return { copied: [ended], ended };
 }

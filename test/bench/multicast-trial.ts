@@ -22,17 +22,25 @@ export interface Contender {
   readonly name: string;
   /** How many times the file has to pass the sender's link. */
   copies(receivers: number): number;
-  /** Starts what runs before there is anything to send. What it gives sends, and resolves when the last copy is there. */
-  prepare(trial: Trial): Promise<() => Promise<unknown>>;
+  /** Starts what runs before there is anything to send. What it gives sends. */
+  prepare(trial: Trial): Promise<() => Sending>;
   /** The files in a receiver's directory that, joined, are its copy. */
   readonly copy: (cell: Cell) => readonly string[];
+}
+
+/** Moments of a sending; they reject if it does not work out. */
+export interface Sending {
+  /** A receiver has its copy: for each of them. */
+  readonly copied: readonly Promise<unknown>[];
+  /** The sender knows, and sends nothing more. */
+  readonly ended: Promise<unknown>;
 }
 
 /** What it took. */
 export interface Run {
   /** Until the last receiver had its copy. */
   readonly seconds: number;
-  /** What left the sender's device, in sizes of the file. */
+  /** What left the sender's device until it knew, in sizes of the file. */
   readonly sent: number;
   /** User and system time of the sender's processes, and of all receivers' together, in seconds. */
   readonly senderCpu: number;
@@ -98,16 +106,20 @@ export class Trial implements AsyncDisposable {
 
   /** Sends, and looks at what that took; undefined if not everybody had a copy in time. */
   async measure(contender: Contender): Promise<Run | undefined> {
-    const go = await contender.prepare(this);
+    const send = await contender.prepare(this);
     const cpuSeconds = (hosts: readonly number[]) =>
       hosts.flatMap((host) => this.#programs.get(host) ?? []).reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0);
     const look = () => [this.lan.sentBytes(sender), cpuSeconds([sender]), cpuSeconds(this.receivers)] as const;
     const [bytesBefore, senderBefore, receiversBefore] = look();
     const startedAt = performance.now();
-    const isDone = await inTime(go(), this.#limitMs(contender));
+    const { copied, ended } = send();
+    const limitMs = this.#limitMs(contender);
+    const all = Promise.all(copied);
+    // What fails at once has not brought a copy either.
+    if (!(await inTime(Promise.race([all, ended.then(() => all)]), limitMs))) return undefined;
     const seconds = (performance.now() - startedAt) / 1_000;
+    if (!(await inTime(ended, limitMs)) || !(await this.#isEverywhere(contender))) return undefined;
     const [bytes, senderCpu, receiversCpu] = look();
-    if (!isDone || !(await this.#isEverywhere(contender))) return undefined;
     return {
       seconds,
       sent: (bytes - bytesBefore) / (this.cell.mebibytes * 2 ** 20),
@@ -147,7 +159,10 @@ export class Trial implements AsyncDisposable {
       const parts = copy(this.cell).map((file) => join(this.directory(host), file));
       const length = () => parts.reduce((sum, part) => sum + (statSync(part, { throwIfNoEntry: false })?.size ?? 0), 0);
       // Whoever has told its sender that it has everything may still be writing.
-      const isWhole = await inTime(until(() => length() === source.length, 2 * flushMs), flushMs);
+      const isWhole = await inTime(
+        until(() => length() === source.length, 2 * flushMs),
+        flushMs,
+      );
       if (!isWhole) return false;
       if (!Buffer.concat(parts.map((part) => readFileSync(part))).equals(source))
         throw new Error(`${name}: host ${host} has something else`);
@@ -156,15 +171,16 @@ export class Trial implements AsyncDisposable {
   }
 }
 
+/** Whether work is done before the limit. What fails is said. */
 async function inTime(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-  const timer = new AbortController();
-  const isDone = work
-    .then(
-      () => true,
-      (error: unknown) => (console.error(error), false),
-    )
-    .finally(() => timer.abort());
-  return Promise.race([isDone, setTimeout(limitMs, false, timer).catch(() => isDone)]);
+  const limit = new AbortController();
+  const fail = (error: unknown) => {
+    if (!limit.signal.aborted) console.error(error);
+    return false;
+  };
+  const isDone = work.then(() => true, fail);
+  const isLate = setTimeout(limitMs, false, { signal: limit.signal }).catch(() => isDone);
+  return Promise.race([isDone, isLate]).finally(() => limit.abort());
 }
 
 /** Of a process and of its children that ended. */

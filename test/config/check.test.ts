@@ -22,7 +22,7 @@ const knowledge: Knowledge = {
     deltas: ["rsync", "whole"],
     compressors: ["gzip", "zstd"],
     ciphers: ["aes-256-gcm"],
-    transports: ["http"],
+    transports: ["http", "mctp"],
     priorities: ["default"],
     interpreters: ["posix", "windows"],
   },

@@ -18,6 +18,7 @@ import { SegmentSockets } from "./sockets.ts";
 import type { SegmentSocketOptions } from "./sockets.ts";
 import { Segment } from "./segment.ts";
 import { joinTransports } from "./transports.ts";
+import type { SegmentPlace } from "./transports.ts";
 
 export interface MembershipOptions {
   readonly node: string;
@@ -280,15 +281,6 @@ export class SegmentMembership {
     part?.stop.abort(new Error("the node leaves this segment"));
     await part?.running.catch(() => undefined);
   }
-}
-
-/** A node's place in its segment. */
-export interface SegmentPlace {
-  readonly channel: Channel;
-  readonly isLeading: boolean;
-  readonly isCutOff: boolean;
-  /** How long the segment may be without a leader when it loses one. */
-  readonly electionMs: number;
 }
 
 interface Part {

@@ -1,6 +1,15 @@
 import type { Channel, Intake, Io, Log } from "distributary/sdk";
 import type { Kernel } from "../../kernel/kernel.ts";
 
+/** A node's place in its segment. */
+export interface SegmentPlace {
+  readonly channel: Channel;
+  readonly isLeading: boolean;
+  readonly isCutOff: boolean;
+  /** How long the segment may be without a leader when it loses one. */
+  readonly electionMs: number;
+}
+
 /** Has every transport that reaches members take what comes. One that cannot is said; data comes another way then. */
 export async function joinTransports(
   io: Io,

@@ -19,6 +19,7 @@ export interface SpreadingOptions {
 const leastBytes = 256 * 1024;
 /** Words of leaders that are kept of a job. */
 const mostWords = 100;
+const notHeard = "it did not hear the leader send";
 
 /** Nodes of one segment that get the same data, by way of their leader. */
 interface Spread {
@@ -26,6 +27,8 @@ interface Spread {
   readonly sections: readonly Issued[];
   /** Nodes that have not got it yet, without the leader. */
   readonly open: Set<string>;
+  /** What sends to all of them at once, if anything does. */
+  readonly transport: string | undefined;
   leader: string;
 }
 
@@ -34,6 +37,8 @@ export interface Came {
   /** By transport: how many nodes got something by it, and how much. */
   readonly transports: Readonly<Record<string, { readonly nodes: number; readonly bytes: number }>>;
   readonly spreads: readonly SpreadWord[];
+  /** Nodes that were to get it with all others of their segment, and got so many bytes of it by themselves. */
+  readonly apart: readonly { readonly node: string; readonly bytes: number; readonly reason: string }[];
 }
 
 /**
@@ -48,6 +53,7 @@ export class Spreading {
   readonly #leaders = new Set<string>();
   readonly #came = new Map<string, { nodes: number; bytes: number }>();
   readonly #words: SpreadWord[] = [];
+  readonly #apart = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #watching: Disposable;
   #waiting: { readonly node: string; readonly sections: readonly Issued[] }[] = [];
@@ -60,7 +66,9 @@ export class Spreading {
   }
 
   get came(): Came {
-    return { transports: Object.fromEntries(this.#came), spreads: this.#words };
+    const reasons = new Map(this.#words.flatMap(({ left }) => left.map(({ member, reason }) => [member, reason])));
+    const apart = [...this.#apart].map(([node, bytes]) => ({ node, bytes, reason: reasons.get(node) ?? notHeard }));
+    return { transports: Object.fromEntries(this.#came), spreads: this.#words, apart: apart.slice(0, mostWords) };
   }
 
   /** A node is to prepare. Those that are to at the same time are served together. */
@@ -71,7 +79,11 @@ export class Spreading {
 
   /** A node has it, or will not get it. */
   settled(node: string, came: Readonly<Record<string, number>> = {}): void {
-    for (const { open } of this.#spreads) open.delete(node);
+    for (const { open, transport } of this.#spreads) {
+      if (!open.delete(node) || transport === undefined) continue;
+      const bytes = Object.entries(came).reduce((sum, [by, count]) => sum + (by === transport ? 0 : count), 0);
+      if (bytes > 0) this.#apart.set(node, (this.#apart.get(node) ?? 0) + bytes);
+    }
     for (const [transport, bytes] of Object.entries(came)) {
       const { nodes, bytes: before } = this.#came.get(transport) ?? { nodes: 0, bytes: 0 };
       this.#came.set(transport, { nodes: nodes + 1, bytes: before + bytes });
@@ -117,9 +129,12 @@ export class Spreading {
     const members = nodes.filter((node) => node !== part?.leader);
     const near = part && this.#peer(part.leader);
     const sizeBytes = sections.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
-    // A leader that needs it itself is worth a way for a single member; any other for two.
-    const isWorthwhile = nodes.length >= 2 && members.length > 0 && sizeBytes * members.length >= leastBytes;
-    if (part === undefined || near === undefined || !isWorthwhile) {
+    const known = this.#spreads.find(({ leader, sections: others }) => {
+      return leader === part?.leader && others[0]?.id === sections[0]?.id;
+    });
+    // A leader that needs it itself, or has it already, is worth a way for a single member; any other for two.
+    const isWorthwhile = known !== undefined || (nodes.length >= 2 && sizeBytes * members.length >= leastBytes);
+    if (part === undefined || near === undefined || members.length === 0 || !isWorthwhile) {
       for (const node of nodes) this.#tell(node, sections);
       return;
     }
@@ -127,6 +142,7 @@ export class Spreading {
       segment: this.#parts.segments.segmentOf(part.leader),
       sections,
       open: new Set(members),
+      transport: this.#transportIn(part),
       leader: part.leader,
     };
     this.#spreads.push(spread);

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { failure } from "distributary/sdk";
 import type { Log } from "distributary/sdk";
 import type { Kernel } from "../../kernel/kernel.ts";
-import type { FromControl, SegmentGrant, SegmentRequest, SegmentWord } from "../../protocol/messages.ts";
+import type { SegmentGrant, SegmentRequest, SegmentWord } from "../../protocol/messages.ts";
 import type { Authority } from "../authority.ts";
 import type { Enrolment } from "../enrolment.ts";
 import type { Events } from "../events.ts";
@@ -15,6 +15,7 @@ import type { SegmentPart } from "./picture.ts";
 import { SegmentRoster } from "./roster.ts";
 import { SegmentSettings } from "./settings.ts";
 import { SegmentStore } from "./store.ts";
+import { Teller } from "./teller.ts";
 import type { SegmentSummary, SegmentView } from "./view.ts";
 import type { Schema } from "../store/schema.ts";
 
@@ -29,9 +30,6 @@ export interface SegmentParts {
 }
 
 const tickMs = 1_000;
-/** So many nodes are told at once; more are told over the next second, so that they do not all ask at once. */
-const toldAtOnce = 20;
-const spreadMs = 1_000;
 const hookMs = 60_000;
 const refusalMs = 60_000;
 
@@ -46,13 +44,15 @@ export class Segments implements AsyncDisposable {
   readonly #grants: SegmentGrants;
   /** Segments whose key could not be replaced yet. */
   readonly #late = new Set<string>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #teller: Teller;
+  #timer: NodeJS.Timeout | undefined;
   /** When a word of a node was last said to be refused. */
   readonly #refusedAt = new Map<string, number>();
   #ticking: Promise<void> | undefined;
 
   constructor(parts: SegmentParts) {
     this.#parts = parts;
+    this.#teller = new Teller(parts.hub);
     this.#book = new SegmentBook(Date.now());
     this.#roster = new SegmentRoster(parts.db);
     this.#settings = new SegmentSettings(parts.db);
@@ -75,7 +75,7 @@ export class Segments implements AsyncDisposable {
       doubled: (node) => void this.#lockOut(this.#roster.get(node)?.segment),
       said: (node, word) => this.#take(node, word),
     });
-    this.#timers.add(setInterval(() => void (this.#ticking ??= this.#tick()), tickMs));
+    this.#timer = setInterval(() => void (this.#ticking ??= this.#tick()), tickMs);
   }
 
   async #load(): Promise<void> {
@@ -87,7 +87,8 @@ export class Segments implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
+    this.#teller[Symbol.dispose]();
     await this.#ticking;
     await this.#flush();
   }
@@ -138,7 +139,7 @@ export class Segments implements AsyncDisposable {
     const { changed, moved } = await this.#settings.reload((segment) => this.#roster.in(segment).length > 0);
     for (const segment of changed) {
       this.#book.declare(segment);
-      this.#tell(this.#roster.in(segment), { type: "segment" });
+      this.#teller.tell(this.#roster.in(segment), { type: "segment" });
     }
     for (const segment of moved) this.#tellToMove(segment);
   }
@@ -150,7 +151,7 @@ export class Segments implements AsyncDisposable {
     this.#roster.put({ ...entry, segment });
     this.#happened(this.#book.enrol(Date.now(), { ...entry, segment }));
     if (this.#parts.hub.isConnected(id)) this.#happened(this.#book.connected(Date.now(), id));
-    this.#tell([id], { type: "segment" });
+    this.#teller.tell([id], { type: "segment" });
     await this.#lockOut(entry.segment);
   }
 
@@ -166,7 +167,7 @@ export class Segments implements AsyncDisposable {
   ask(segment: string): string[] {
     this.view(segment);
     const leaders = this.#book.leadersOf(segment);
-    this.#tell(leaders, { type: "segment-report" });
+    this.#teller.tell(leaders, { type: "segment-report" });
     return leaders.map((leader) => this.nameOf(leader));
   }
 
@@ -188,7 +189,7 @@ export class Segments implements AsyncDisposable {
     if (segment === undefined) return;
     try {
       await this.#keys.replace(segment, Date.now());
-      this.#tell(this.#roster.in(segment), { type: "segment" });
+      this.#teller.tell(this.#roster.in(segment), { type: "segment" });
     } catch (error) {
       this.#late.add(segment);
       this.#warn(error, "a segment has no new key yet");
@@ -229,24 +230,8 @@ export class Segments implements AsyncDisposable {
   #tellToMove(segment: string): void {
     const leaders = this.#book.leadersOf(segment).filter((leader) => this.#parts.hub.isConnected(leader));
     const channel = this.#settings.channelOf(segment);
-    if (leaders.length > 0) this.#tell(leaders, { type: "segment-move", channel });
-    else this.#tell(this.#roster.in(segment), { type: "segment" });
-  }
-
-  #tell(nodes: readonly string[], order: FromControl): void {
-    const connected = nodes.filter((node) => this.#parts.hub.isConnected(node));
-    const pauseMs = (spreadMs * toldAtOnce) / Math.max(connected.length, 1);
-    for (let at = 0; at < connected.length; at += toldAtOnce) {
-      const some = connected.slice(at, at + toldAtOnce);
-      const timer = setTimeout(
-        () => {
-          this.#timers.delete(timer);
-          for (const node of some) this.#parts.hub.send(node, order);
-        },
-        (at / toldAtOnce) * pauseMs,
-      );
-      this.#timers.add(timer);
-    }
+    if (leaders.length > 0) this.#teller.tell(leaders, { type: "segment-move", channel });
+    else this.#teller.tell(this.#roster.in(segment), { type: "segment" });
   }
 
   #happened(changes: readonly BookChange[]): void {
@@ -284,7 +269,7 @@ export class Segments implements AsyncDisposable {
         await this.#lockOut(segment);
       }
       const stepped = await this.#keys.tick(now, (segment) => this.#isThere(segment));
-      for (const segment of stepped) this.#tell(this.#roster.in(segment), { type: "segment" });
+      for (const segment of stepped) this.#teller.tell(this.#roster.in(segment), { type: "segment" });
     } catch (error) {
       this.#warn(error, "segments could not be looked after");
     }

@@ -4,6 +4,7 @@ import type { Clock, Datagram, Udp, UdpSocket } from "../../io.ts";
 import type { Millis } from "../../machine.ts";
 import { LanFaults } from "./lan-faults.ts";
 
+/** What a simulated LAN is like. */
 export interface SimLanOptions {
   readonly clock: Clock;
   /** None, if absent. */
@@ -39,7 +40,7 @@ const mostJoinedBytes = 64_000;
 const systemBytes = 212_992;
 const firstFreePort = 40_000;
 
-/** A LAN in memory: hosts on a switch that passes multicast. What arrives, and when, is the same for the same faults. */
+/** A LAN in memory: hosts on a switch that passes multicast. What arrives and when is the same for the same faults. */
 export class SimLan {
   readonly #clock: Clock;
   readonly #faults: LanFaults;

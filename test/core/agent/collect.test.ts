@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { collect } from "../../../core/agent/collect.ts";
 import { Spool } from "../../../core/agent/spool.ts";
+import { Turns } from "../../../core/agent/turns.ts";
 import type { SpooledPieces } from "../../../core/agent/spool.ts";
 import type { Assignment } from "../../../core/assignment/assignment.ts";
 import { PieceFile } from "../../../core/assignment/piece-file.ts";
@@ -52,7 +53,13 @@ async function trial(transport?: PeerTransport["fetch"], transports = ["http"]):
   if (transport !== undefined) Object.defineProperty(http, "fetch", { value: transport });
   const store = new Spool(disk, "/spool").open(assignment);
   const reports: number[] = [];
-  const taps = { control: network.peer("control"), transports, report: () => void reports.push(store.arrivedBytes) };
+  const turns = new Turns();
+  const taps = {
+    control: network.peer("control"),
+    turns,
+    transports,
+    report: () => void reports.push(store.arrivedBytes),
+  };
   return {
     clock,
     disk,

@@ -5,6 +5,7 @@ import { realUdp } from "../../../core/runtime/udp.ts";
 import type { Datagram, UdpSocket } from "../../../sdk/index.ts";
 import { inbox } from "./inbox.ts";
 import type { Inbox } from "./inbox.ts";
+import { loadedLibraries } from "./loaded-libraries.ts";
 
 const [address, silent] = ["127.0.0.1", () => undefined];
 const isLinux = process.platform === "linux";
@@ -43,6 +44,7 @@ describe("datagrams that are sent at once", () => {
   it("leave in fewer calls on Linux, where the library for it is installed", async () => {
     await using socket = await sender();
     expect(socket.isFast).toBe(isLinux);
+    expect(loadedLibraries().some((path) => path.includes("koffi"))).toBe(isLinux);
   });
 
   it("arrive one by one, also those that are sent before that is found out", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { realUdp } from "../../../core/runtime/udp.ts";
 import { inbox } from "./inbox.ts";
+import { loadedLibraries } from "./loaded-libraries.ts";
 
 const address = "127.0.0.1";
 const interfaceAddress = address;
@@ -59,5 +60,10 @@ describe("a socket for datagrams", () => {
     await socket[Symbol.asyncDispose]();
     await socket[Symbol.asyncDispose]();
     expect(() => socket.send(Uint8Array.of(1), address, socket.port)).not.toThrow();
+  });
+
+  it("loads nothing more where nobody sends many or asks for joined ones", async () => {
+    await using _socket = await realUdp.bind({ port: 0, address, receive: () => undefined });
+    expect(loadedLibraries().filter((path) => path.includes("koffi"))).toEqual([]);
   });
 });

@@ -20,11 +20,11 @@ interface Session {
   overAt: Millis;
 }
 
-/** In peace a session ends within this time, by the size of what it brings and the slowest it may be sent. */
+/** In peace a session ends within this time, by the most it may send and the slowest it may do so. */
 export function endsWithinMs({ extent, mostFrameBytes, limits, fillMs }: Deliver): Millis {
   const { frameCount, cut } = new Geometry(extent, cutFor(extent, mostFrameBytes));
-  const onceMs = (frameCount * (cut.frameBytes + 60) * 1_000) / limits.leastBytesPerSecond;
-  return 30_000 + (extent.range.to - extent.range.from) * fillMs + 4 * onceMs;
+  const mostMs = ((20 * frameCount + 2_048) * (cut.frameBytes + 60) * 1_000) / limits.leastBytesPerSecond;
+  return 30_000 + (extent.range.to - extent.range.from) * fillMs + mostMs;
 }
 
 /**
@@ -129,7 +129,9 @@ export class DeliveryChecker implements Checker<MctpEvent, MctpEffect> {
     const { bounds, world } = this.#run;
     const isAll = members.length <= (quorum ?? members.length);
     const pieces = extent.range.to - extent.range.from;
-    const isRoomy = world.nodes.every((settings) => Math.min(settings?.mostOpen ?? 0, settings?.mostPartial ?? 0) > 2 * pieces);
+    const isRoomy = world.nodes.every(
+      (settings) => Math.min(settings?.mostOpen ?? 0, settings?.mostPartial ?? 0) > 2 * pieces,
+    );
     const isHonest = world.nodes.every((settings) => (settings?.forgesPermille ?? 0) === 0);
     const isThere = members.every((node) => this.#world.isRunning(node));
     return beganAt > bounds.settleAt && bounds.core === undefined && isAll && isRoomy && isHonest && isThere;

@@ -49,7 +49,10 @@ export class Giving {
     this.#fillAt = now + deliver.fillMs;
     const wireBytes = cut.frameBytes + frameHeadBytes + wireHeadBytes;
     const ids = members.map((node) => `n${node}`);
-    this.#sender = new Sender({ geometry: this.#geometry, members: ids, quorum, reportMs, wireBytes, limits }, now);
+    this.#sender = new Sender(
+      { geometry: this.#geometry, members: ids, quorum, reportMs, wireBytes, limits, repair },
+      now,
+    );
   }
 
   get announced(): Announced {
@@ -129,8 +132,7 @@ export class Giving {
         break;
       }
       case "over":
-        for (let copy = 0; copy < farewells; copy += 1)
-          this.#toAll({ type: "word", session, word: { kind: "over" } });
+        for (let copy = 0; copy < farewells; copy += 1) this.#toAll({ type: "word", session, word: { kind: "over" } });
         break;
       case "end": {
         this.isOver = true;

@@ -33,7 +33,6 @@ export class PieceShelf {
 
 /** Whether all of a range is there. */
 export function hasAll(pieces: Pieces | undefined, assignment: number, range: { from: number; to: number }): boolean {
-  for (let piece = range.from; piece < range.to; piece += 1)
-    if (pieces?.get(assignment)?.[piece] !== 1) return false;
+  for (let piece = range.from; piece < range.to; piece += 1) if (pieces?.get(assignment)?.[piece] !== 1) return false;
   return true;
 }

@@ -77,7 +77,8 @@ function drawWorkload(random: SimRandom, nodeCount: number, settleAt: Millis): r
   let last: { readonly assignment: number; readonly extent: Extent } | undefined;
   for (let index = 0; index < count; index += 1) {
     const isSame = last !== undefined && random.below(2) === 0;
-    const { assignment, extent } = isSame && last !== undefined ? last : { assignment: index, extent: drawExtent(random) };
+    const { assignment, extent } =
+      isSame && last !== undefined ? last : { assignment: index, extent: drawExtent(random) };
     last = { assignment, extent };
     const isPeace = index === count - 1 && random.below(2) === 0;
     const at = isPeace ? settleAt + 200 + random.below(100) : random.below(settleAt);

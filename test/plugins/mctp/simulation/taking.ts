@@ -129,10 +129,7 @@ export class Taking {
         return this.#emit({ type: "send", to: placeAt(at), message: { type: "word", session, word } });
       }
       case "complete":
-        return this.#emit({
-          type: "tell",
-          fact: { what: "complete", session, assignment: this.#assignment, extent },
-        });
+        return this.#emit({ type: "tell", fact: { what: "complete", session, assignment: this.#assignment, extent } });
       case "end":
         this.isOver = true;
         this.#rows.clear();

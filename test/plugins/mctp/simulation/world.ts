@@ -70,12 +70,7 @@ export type Pieces = ReadonlyMap<number, Uint8Array>;
 /** What the world is shown besides. */
 export type Fact =
   | { readonly what: "delivers"; readonly session: number; readonly deliver: Deliver; readonly reportMs: Millis }
-  | {
-      readonly what: "delivered";
-      readonly session: number;
-      readonly deliver: Deliver;
-      readonly delivered: Delivered;
-    }
+  | { readonly what: "delivered"; readonly session: number; readonly deliver: Deliver; readonly delivered: Delivered }
   | { readonly what: "takes"; readonly session: number; readonly assignment: number; readonly extent: Extent }
   | { readonly what: "complete"; readonly session: number; readonly assignment: number; readonly extent: Extent }
   | { readonly what: "ended"; readonly session: number; readonly reason: string | undefined };
