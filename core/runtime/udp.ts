@@ -8,6 +8,8 @@ import { UdpSender } from "./udp-sender.ts";
 
 /** What the kernel keeps for a process that is busy; the usual 208 KiB overflow at 100 Mbit/s. */
 const receiveBytes = 4 * 1024 * 1024;
+/** What it keeps of what is sent: at 100 Mbit/s some 30 ms, and what comes after it waits for no longer. */
+const sendBytes = 512 * 1024;
 
 /** Datagrams of this host. Addresses are numbers, never names; one that cannot be sent is lost like any other. */
 export const realUdp: Udp = {
@@ -18,7 +20,7 @@ export const realUdp: Udp = {
       // Members on one host share a group's port; nobody may share another.
       reuseAddr: groups.length > 0,
       recvBufferSize: receiveBytes,
-      sendBufferSize: receiveBytes,
+      sendBufferSize: sendBytes,
       // Saves a turn through the resolver for each datagram.
       lookup(name, _options, done) {
         done(isIP(name) === 0 ? new Error(`'${name}' is no address`) : null, name, isIP(name));

@@ -15,6 +15,7 @@ const deepMs = 150;
 /** Between two looks at what members report. */
 const lookMs = 40;
 const growth = 1.25;
+const mostAhead = 1.5;
 /** What a member may lose from the start without a queue being blamed for it. */
 const mostCalmLoss = 0.15;
 
@@ -55,6 +56,7 @@ export class RateControl {
   #gaveWayAt: Millis = -Infinity;
   #peak = 0;
   #roundTripMs = 5;
+  #sentBytes = 0;
   #wasCrowded = false;
   reductions = 0;
 
@@ -91,10 +93,12 @@ export class RateControl {
     this.#paths.delete(member);
   }
 
-  /** Looks at what was reported since the last time, if that is due. */
-  look(now: Millis, isUsed: boolean): void {
+  /** Looks at what was reported since the last time, if that is due. `sentBytes` is all that was sent so far. */
+  look(now: Millis, sentBytes: number): void {
     if (now < this.#lookAt) return;
     const spanMs = lookMs + now - this.#lookAt;
+    const usedPerSecond = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
+    this.#sentBytes = sentBytes;
     this.#lookAt = now + lookMs;
     let [reporting, crowded, deep] = [0, 0, 0];
     let nearest = Infinity;
@@ -114,7 +118,7 @@ export class RateControl {
     // A few whose own way is narrow are served another way, and do not slow the others; and once is chance.
     const isCrowded = crowded + deep > 0 && (crowded + deep) * 3 >= this.#paths.size;
     if (isCrowded && this.#wasCrowded) this.#giveWay(now);
-    else if (!isCrowded) this.#grow(now, spanMs, isUsed);
+    else if (!isCrowded) this.#grow(now, spanMs, usedPerSecond);
     this.#wasCrowded = isCrowded;
   }
 
@@ -127,10 +131,14 @@ export class RateControl {
     this.reductions += 1;
   }
 
-  #grow(now: Millis, spanMs: Millis, isUsed: boolean): void {
-    if (this.reductions === 0) {
-      if (isUsed) this.#bytesPerSecond *= 1 + ((growth - 1) * Math.min(spanMs, 2 * lookMs)) / lookMs;
-    } else this.#bytesPerSecond = this.#cubic(now);
+  /** Never far beyond what really leaves: that may be all the system takes, or all there is to send. */
+  #grow(now: Millis, spanMs: Millis, usedPerSecond: number): void {
+    const rate = this.bytesPerSecond;
+    const faster =
+      this.reductions === 0
+        ? rate * (1 + ((growth - 1) * Math.min(spanMs, 2 * lookMs)) / lookMs)
+        : Math.max(rate, this.#cubic(now));
+    if (usedPerSecond * mostAhead >= rate) this.#bytesPerSecond = Math.min(faster, usedPerSecond * mostAhead);
     this.#bytesPerSecond = Math.min(this.#bytesPerSecond, this.#mostBytesPerSecond);
   }
 

@@ -35,6 +35,9 @@ const lateMs = 4;
 /** A report that brought nothing is repeated after so many of the usual pauses, and at least so long. */
 const repeatPeriods = 3;
 const leastRepeatMs = 60;
+/** A member that lacks nothing says that it hears, so that the leader finds out how fast it may be. */
+const steadyPeriods = 4;
+const leastSteadyMs = 50;
 /** What fits into one report. */
 const mostLacks = 180;
 const mostReportBytes = 1_200;
@@ -70,6 +73,8 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #hadSomething = false;
   #reportAt: Millis = Infinity;
   #isAsked = false;
+  /** When it reported last. */
+  #saidAt: Millis = -Infinity;
   /** Why the session goes on without it. */
   #dismissal: string | undefined;
   #state: "new" | "receiving" | "complete" | "ended" = "new";
@@ -230,14 +235,17 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   }
 
   #report(now: Millis): void {
+    const { member, reportMs } = this.#options;
     const isComplete = this.#state === "complete";
     const isFirst = this.#hadSomething;
     this.#hadSomething = false;
     const { lacks, hasMore } = isComplete ? { lacks: [], hasMore: false } : this.#lacks(now, isFirst);
-    if ((lacks.length === 0 && !this.#isAsked) || this.#dismissal !== undefined) return;
+    const isSteady = this.#received > 0 && now - this.#saidAt >= Math.max(leastSteadyMs, steadyPeriods * reportMs);
+    const isDue = lacks.length > 0 || this.#isAsked || (isSteady && !isComplete);
+    if (!isDue || this.#dismissal !== undefined) return;
     this.#isAsked = false;
+    this.#saidAt = now;
     const heldMs = this.#seen === 0 ? 0 : Math.max(0, now - this.#seenAt);
-    const { member } = this.#options;
     const report: Report = { member, seen: this.#seen, heldMs, received: this.#received, isComplete, lacks, hasMore };
     this.#effects.push({ type: "report", report });
   }

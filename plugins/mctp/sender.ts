@@ -197,7 +197,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   }
 
   #work(now: Millis): void {
-    this.#rate.look(now, this.#hasWork);
+    this.#rate.look(now, this.#emitted * this.#options.wireBytes);
     if (this.#participants.openCount === 0) return this.#end();
     if (now - this.#quorumAt > quorumGraceMs) return this.#giveUp("the quorum has it, and did not wait longer");
     if (this.#unready > 0) this.#progressAt = now;

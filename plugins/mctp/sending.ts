@@ -106,6 +106,8 @@ export class SendingSession {
     signal.addEventListener("abort", abort, { once: true });
     try {
       signal.throwIfAborted();
+      // What is to be sent first is ready when it may be sent.
+      if (this.#delivery.from.has(this.#delivery.range.from)) this.#blocks.at(0);
       this.#driven = drive(this.#sender, (effect) => this.#perform(effect), this.#io.clock, over);
       this.#look();
       this.#driven.send({ type: "start" });

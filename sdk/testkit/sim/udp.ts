@@ -174,7 +174,7 @@ function joined(datagrams: readonly Uint8Array[]): Uint8Array[] {
   for (const bytes of datagrams) {
     const run = runs.at(-1);
     const [each = 0, last = 0] = [run?.[0]?.length, run?.at(-1)?.length];
-    const fits = last === each && bytes.length <= each && (run?.length ?? 0) < mostJoined;
+    const fits = last === each && (run?.length ?? 0) < mostJoined;
     if (run !== undefined && fits) run.push(bytes);
     else runs.push([bytes]);
   }

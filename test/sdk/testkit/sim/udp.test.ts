@@ -77,6 +77,16 @@ describe("a simulated LAN", () => {
     expect(others.map(({ got }) => got.length)).toEqual([0, 0, 0]);
   });
 
+  it("brings a socket that is bound to an address nothing that is for another", async () => {
+    const trial = new LanTrial();
+    const toGroup = await trial.bind(b, { port, groups: [group], address: group });
+    const toHost = await trial.bind(c, { port, groups: [group], address: c });
+    const sender = await trial.bind(a, { port: 0 });
+    for (const [number, to] of [b, c, group].entries()) sender.send(Uint8Array.of(number), to, port);
+    await trial.clock.advance(1);
+    expect([toGroup, toHost].map(({ got }) => got.map(({ bytes }) => bytes[0]))).toEqual([[2], [1]]);
+  });
+
   it("gives each receiver bytes of its own", async () => {
     const trial = new LanTrial();
     const members = await Promise.all([b, c].map((host) => trial.bind(host, { port, groups: [group] })));
