@@ -30,6 +30,9 @@ class BlockDemand {
   most: number;
   second: number;
   worst = -1;
+  /** What was sent for the one who lacks most alone, and to whom that is charged. */
+  alone = 0;
+  chargedTo = -1;
   /** Of the next frame. */
   next: number;
   isQueued = false;
@@ -95,7 +98,7 @@ export interface Repairs {
 
 /**
  * What members lack of blocks that were sent. One repair frame mends another loss at each member, so as many are sent
- * as the one lacks who lacks most; what that is more than the next one's is charged to it.
+ * as the one lacks who lacks most; what is sent of that beyond the next one's need is charged to it.
  */
 export class Demands {
   readonly #sourcesOf: (block: number) => number;
@@ -116,7 +119,7 @@ export class Demands {
     return this.#queue.length > 0;
   }
 
-  /** Frames that were sent, or are to be, for this member alone, beyond what that is for the others on average. */
+  /** Frames that were sent for this member alone, beyond what that is for the others on average. */
   chargeOf(member: number): number {
     const own = this.#charges[member] ?? 0;
     return own - (this.#chargeSum - own) / Math.max(1, this.#charges.length - 1);
@@ -141,18 +144,11 @@ export class Demands {
     const demand = this.#open(block);
     if (this.#repair === "plain") return this.#wantEach(demand, member, seen, () => true);
     const total = demand.sent - demand.sentAfter(seen) + Math.min(frames, demand.sources);
-    if (member === demand.worst) {
-      if (total > demand.most) this.#raise(demand, total, member);
-    } else if (total > demand.most) {
-      if (demand.worst >= 0) this.#charge(demand.worst, demand.second - demand.most);
-      demand.second = demand.most;
-      demand.worst = member;
+    if (total > demand.most) {
+      if (member !== demand.worst) [demand.worst, demand.second] = [member, demand.most];
       demand.most = total;
-      this.#charge(member, total - demand.second);
-    } else if (total > demand.second) {
-      if (demand.worst >= 0) this.#charge(demand.worst, demand.second - total);
-      demand.second = total;
-    }
+    } else if (total > demand.second && member !== demand.worst) demand.second = total;
+    this.#settle(demand);
     this.#enqueue(demand);
   }
 
@@ -183,17 +179,22 @@ export class Demands {
     return undefined;
   }
 
-  /** This was sent, its first frame being the `emission`-th of the session. */
-  sent({ block, index, count }: Repairs, emission: number): void {
+  /** This was sent, its first frame being the `emission`-th of the session. Gives the member it is charged to, if any. */
+  sent({ block, index, count }: Repairs, emission: number): number | undefined {
     const demand = this.#open(block);
     const { singles } = demand;
     demand.note(emission, count);
-    if (singles?.wanted.has(index) !== true) demand.next = demand.after(index + count);
-    if (singles === undefined) return;
-    for (let at = 0; at < count && index + at < demand.sources; at += 1) {
+    const by = singles?.wanted.get(index);
+    if (by === undefined) {
+      demand.next = demand.after(index + count);
+      this.#settle(demand);
+    } else if (by !== several) this.#charge(by, count);
+    for (let at = 0; singles !== undefined && at < count && index + at < demand.sources; at += 1) {
       singles.sentAt[index + at] = emission + at;
       singles.wanted.delete(index + at);
     }
+    const charged = by ?? demand.chargedTo;
+    return charged < 0 ? undefined : charged;
   }
 
   #nextRun({ block, next, owed, sources }: BlockDemand, most: number): Repairs | undefined {
@@ -206,11 +207,10 @@ export class Demands {
     const [index] = singles?.wanted.keys() ?? [];
     if (index === undefined) return undefined;
     let count = 1;
-    while (count < most && singles?.wanted.has(index + count) === true) count += 1;
+    while (count < most && singles?.wanted.get(index + count) === singles?.wanted.get(index)) count += 1;
     return { block, index, count };
   }
 
-  /** Frames that one member wants alone are charged to it. */
   #wantEach(demand: BlockDemand, member: number, seen: number, isMissing: (index: number) => boolean): void {
     if (demand.sent < demand.planned) return;
     demand.singles ??= { sentAt: new Float64Array(demand.sources), wanted: new Map() };
@@ -220,14 +220,17 @@ export class Demands {
       const by = wanted.get(index);
       if (by === member || by === several) continue;
       wanted.set(index, by === undefined ? member : several);
-      this.#charge(by ?? member, by === undefined ? 1 : -1);
     }
     this.#enqueue(demand);
   }
 
-  #raise(demand: BlockDemand, total: number, member: number): void {
-    this.#charge(member, total - demand.most);
-    demand.most = total;
+  /** Charges what was sent of a block to the one it was sent for alone, as far as is known now. */
+  #settle(demand: BlockDemand): void {
+    const { worst, most, second, sent, alone, chargedTo } = demand;
+    if (chargedTo >= 0) this.#charge(chargedTo, -alone);
+    demand.chargedTo = worst;
+    demand.alone = worst < 0 ? 0 : Math.max(0, Math.min(sent, most) - second);
+    if (worst >= 0) this.#charge(worst, demand.alone);
   }
 
   #charge(member: number, frames: number): void {

@@ -212,8 +212,9 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   }
 
   #asked(now: Millis): void {
+    // Not sooner if it was to report anyway: all who are asked together answer evenly over the time.
+    if (!this.#isAsked) this.#reportAt = now + this.#random() * this.#options.reportMs;
     this.#isAsked = true;
-    this.#reportAt = Math.min(this.#reportAt, now + this.#random() * this.#options.reportMs);
   }
 
   #settle(now: Millis): void {
@@ -277,7 +278,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     const open = this.#open.get(block);
     if (open === undefined) return { block, blocks: 1, frames: mostFrames - 1 };
     const { lacking } = open;
-    const isUsedUp = open.highestIndex >= open.sources && open.highestIndex + lacking >= mostFrames;
+    const isUsedUp = open.highestIndex >= open.sources && open.highestIndex + 2 * lacking >= mostFrames;
     const one = { block, blocks: 1, frames: lacking };
     return this.#options.repair === "plain" || isUsedUp ? { ...one, which: open.missing() } : one;
   }

@@ -177,7 +177,6 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
       }
     }
     if (isGathering && hasMore) this.#lacking?.fill(1);
-    this.#weigh(member);
   }
 
   /** One member must not cost the others much: it is left if what is sent for it alone is more than a small share. */
@@ -241,7 +240,8 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     const pass = Math.min(255, (this.#passes[run.block] ?? 1) + 1);
     this.#passes[run.block] = pass;
     this.#frames.repair += run.count;
-    this.#demands.sent(run, this.#say(run.block, run.index, run.count, pass, now));
+    const charged = this.#demands.sent(run, this.#say(run.block, run.index, run.count, pass, now));
+    if (charged !== undefined) this.#weigh(this.#participants.all[charged] as Participant);
     return run.count;
   }
 
