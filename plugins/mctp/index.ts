@@ -26,6 +26,13 @@ export default definePlugin({
         default: 10_000,
         description: "The most that all sessions of a leader take together, in Mbit/s on the wire.",
       },
+      largestDatagram: {
+        type: "integer",
+        minimum: 512,
+        maximum: 8_972,
+        default: 1_472,
+        description: "Bytes of the longest datagrams; longer ones than the network carries whole are lost too often.",
+      },
       repair: {
         type: "string",
         enum: ["parity", "plain"],
@@ -41,12 +48,15 @@ export default definePlugin({
       },
     },
   },
-  setup({ transports }, { startMbit, mostMbit, repair, memoryMiB }) {
+  setup({ transports }, { startMbit, mostMbit, largestDatagram, repair, memoryMiB }) {
     const limits = {
       startBytesPerSecond: Math.min(startMbit, mostMbit) * mbit,
       leastBytesPerSecond: 0.1 * mbit,
       mostBytesPerSecond: mostMbit * mbit,
     };
-    transports.add("mctp", new MulticastTransport({ limits, repair, memoryBytes: memoryMiB * 2 ** 20 }));
+    transports.add(
+      "mctp",
+      new MulticastTransport({ limits, repair, largestDatagram, memoryBytes: memoryMiB * 2 ** 20 }),
+    );
   },
 });

@@ -134,12 +134,13 @@ export class RateControl {
   /** Never far beyond what really leaves: that may be all the system takes, or all there is to send. */
   #grow(now: Millis, spanMs: Millis, usedPerSecond: number): void {
     const rate = this.bytesPerSecond;
+    // What only the policy holds back is as fast as before when it may be.
+    if (rate < this.#bytesPerSecond) return;
     const faster =
       this.reductions === 0
         ? rate * (1 + ((growth - 1) * Math.min(spanMs, 2 * lookMs)) / lookMs)
         : Math.max(rate, this.#cubic(now));
     if (usedPerSecond * mostAhead >= rate) this.#bytesPerSecond = Math.min(faster, usedPerSecond * mostAhead);
-    this.#bytesPerSecond = Math.min(this.#bytesPerSecond, this.#mostBytesPerSecond);
   }
 
   /** W(t) = C (t - K)³ + W_max, in packets and seconds, with K = ∛(W_max (1 - β) / C). */

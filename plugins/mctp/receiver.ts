@@ -278,7 +278,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     const open = this.#open.get(block);
     if (open === undefined) return { block, blocks: 1, frames: mostFrames - 1 };
     const { lacking } = open;
-    const isUsedUp = open.highestIndex >= open.sources && open.highestIndex + 2 * lacking >= mostFrames;
+    const isUsedUp = open.highestIndex >= open.sources && open.highestIndex + lacking >= mostFrames;
     const one = { block, blocks: 1, frames: lacking };
     return this.#options.repair === "plain" || isUsedUp ? { ...one, which: open.missing() } : one;
   }

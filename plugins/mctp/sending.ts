@@ -17,6 +17,7 @@ import { Tagged } from "./tagged.ts";
 export interface SendingOptions {
   readonly repair: Repair;
   readonly limits: RateLimits;
+  readonly largestDatagram: number;
   /** How fast this session may be at the moment, so that several share what there is. */
   share(bytesPerSecond: number): number;
 }
@@ -57,7 +58,7 @@ export class SendingSession {
     const { from, range, members, quorum = members.length } = delivery;
     const { sizeBytes, pieceBytes } = from;
     const extent = { sizeBytes, pieceBytes, range };
-    const cut = cutFor(extent, channel.datagramBytes - frameHeadBytes);
+    const cut = cutFor(extent, Math.min(channel.datagramBytes, options.largestDatagram) - frameHeadBytes);
     this.#io = io;
     this.#delivery = delivery;
     this.#options = options;

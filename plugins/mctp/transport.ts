@@ -9,6 +9,7 @@ import { SendingSession } from "./sending.ts";
 export interface MulticastOptions {
   readonly limits: RateLimits;
   readonly repair: Repair;
+  readonly largestDatagram: number;
   /** What a member may keep of what is not whole: blocks, and pieces. */
   readonly memoryBytes: number;
 }
@@ -48,9 +49,9 @@ export class MulticastTransport implements MembersTransport {
       announcer = new Announcer(channel, io.clock);
       this.#announcers.set(channel, announcer);
     }
-    const { limits, repair } = this.#options;
+    const { limits, repair, largestDatagram } = this.#options;
     const share = (bytesPerSecond: number) => bytesPerSecond / this.#sendingCount;
-    const session = await SendingSession.open(io, channel, delivery, { limits, repair, share });
+    const session = await SendingSession.open(io, channel, delivery, { limits, repair, largestDatagram, share });
     announcer.add(session);
     try {
       return await session.run(signal);

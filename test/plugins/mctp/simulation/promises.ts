@@ -18,9 +18,9 @@ export function allHaveEverything(machines?: Machines): string | undefined {
     [
       ["one, without loss", { receivers: 1, sizeBytes: 3 * mib }],
       ["one byte to 20", { receivers: 20, sizeBytes: 1, lossPermille: 100 }],
-      ["one at 30 %", { receivers: 1, sizeBytes: 3 * mib, lossPermille: 300 }],
-      ["eight at 30 %", { receivers: 8, sizeBytes: 3 * mib, lossPermille: 300 }],
-      ["60 at 10 %", { receivers: 60, sizeBytes: mib, lossPermille: 100 }],
+      ["one at 30 %", { receivers: 1, sizeBytes: 3 * mib, faults: [{ kind: "loss", at: 150, permille: 300 }] }],
+      ["eight at 30 %", { receivers: 8, sizeBytes: 3 * mib, faults: [{ kind: "loss", at: 150, permille: 300 }] }],
+      ["60 at 10 %", { receivers: 60, sizeBytes: mib, faults: [{ kind: "loss", at: 150, permille: 100 }] }],
     ],
     machines,
     everybody,
@@ -58,7 +58,7 @@ export function latecomersTakeTheRest(machines?: Machines): string | undefined {
   ];
   return firstRepair((repair) => {
     for (const fault of away) {
-      const trial = { receivers: 4, sizeBytes: 20 * mib, lossPermille: 10, faults: [fault], repair, machines };
+      const trial = { receivers: 4, sizeBytes: 20 * mib, faults: [fault], repair, machines };
       const { violation, pieces, completeMs } = tryOut(trial);
       const others = [1, 2, 4].filter((node) => completeMs.has(node)).length;
       if (violation !== undefined || others !== 3 || (pieces.get(3) ?? 0) < 6)
