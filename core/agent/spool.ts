@@ -40,7 +40,7 @@ export class Spool {
     return pieces?.audience.has(peer) === true ? pieces : undefined;
   }
 
-  /** Keeps what is there of an assignment until disposed, though it was removed meanwhile: others are served from it. */
+  /** Keeps what is there of an assignment until disposed, though it be removed: others are served from it. */
   keep(id: string): Disposable {
     this.#kept.set(id, (this.#kept.get(id) ?? 0) + 1);
     let isKept = true;

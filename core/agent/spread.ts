@@ -40,7 +40,7 @@ const reserveBytes = 256 * 1024 * 1024;
 const mostLeft = 1_000;
 const over = new Error("control has ended the job");
 
-/** The leader's part in a job: gets the data once, sends it to the members all at once, serves those it did not reach. */
+/** The leader's part in a job: gets the data once, sends it to all members at once, serves those it did not reach. */
 export class Spreads {
   readonly #parts: SpreadParts;
   readonly #spreads = new Map<string, Spread>();

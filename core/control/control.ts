@@ -98,8 +98,7 @@ export class Control implements AsyncDisposable {
     this.hub = new NodeHub(parts.db, this.events, log);
     this.assignments = new Assignments(parts.db, disk, join(directory, "assignments"), parts.authority, parts.ledger);
     const { catalog, hub, assignments, events } = this;
-    const segments = new Segments({ ...parts, hub, events, log, kernel: () => this.#kernel });
-    this.segments = segments;
+    const segments = (this.segments = new Segments({ ...parts, hub, events, log, kernel: () => this.#kernel }));
     this.jobs = new Jobs({
       ...{ db: parts.db, catalog, hub, assignments, segments, events, log, clock, disk, directory },
       stopping: this.#stopping.signal,

@@ -72,7 +72,7 @@ export interface SpreadOrder {
   readonly ceilings: readonly Ceiling[];
 }
 
-/** The most that may be sent at a time of the day: minutes since midnight, the end not included, across it if earlier. */
+/** The most that may be sent at a time of the day: minutes since midnight, without the end, across it if earlier. */
 export interface Ceiling {
   readonly bytesPerSecond: number;
   readonly fromMinute: number;

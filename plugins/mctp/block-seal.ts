@@ -20,8 +20,8 @@ export function sessionKeys({ key, number, assignment }: Pick<Session, "key" | "
 }
 
 /**
- * Seals a block: AES-256-GCM, the place of the block being the nonce. A session's key seals nothing else, and a block of
- * an assignment is always the same, so no nonce comes twice with other bytes. A whole block at once, because a call
+ * Seals a block: AES-256-GCM, the place of the block being the nonce. A session's key seals nothing else, and a block
+ * of an assignment is always the same, so no nonce comes twice with other bytes. A whole block at once, because a call
  * takes as long for 1 KiB as for 10.
  */
 export function sealBlock(keys: SessionKeys, block: number, plain: Uint8Array, into: Uint8Array): void {

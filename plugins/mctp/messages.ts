@@ -69,7 +69,7 @@ export interface Asked {
   readonly hashes: readonly number[];
 }
 
-/** What a member has to say, about once in `reportMs` while it lacks something, once it has everything, and when asked. */
+/** What a member has to say: about once in `reportMs` while it lacks something, when it has everything, when asked. */
 export interface Report {
   readonly member: string;
   /** The latest frame it has seen; 0 for none. */

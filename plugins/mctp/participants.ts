@@ -52,7 +52,7 @@ export class Participants {
     return this.all.filter(({ standing }) => standings.includes(standing));
   }
 
-  /** Takes a report into account; false for one that says nothing new: it is older than another, or its member is left. */
+  /** Takes a report into account; false for one that says nothing new, being older than another, or of one left. */
   take(member: Participant, report: Report): boolean {
     if (member.standing === "left" || member.standing === "complete" || report.seen < member.seen) return false;
     member.seen = report.seen;

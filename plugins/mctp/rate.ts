@@ -1,9 +1,9 @@
 import type { Millis } from "distributary/sdk";
 
 /*
- * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable of one member; packets that are
- * lost while others wait longer than usual were dropped by a queue that is full, and then the session gives way as TCP
- * does, by the law of CUBIC (RFC 9438, section 4), so that both get their share of a link.
+ * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable of one member; packets that
+ * are lost while others wait longer than usual were dropped by a queue that is full, and then the session gives way as
+ * TCP does, by the law of CUBIC (RFC 9438, section 4), so that both get their share of a link.
  */
 
 const cubicC = 0.4;

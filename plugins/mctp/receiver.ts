@@ -166,7 +166,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
 
   /** What is announced overtakes what is sent; it counts only where nothing of that arrives. */
   #progress({ emitted, sentBlocks, isIdle }: ReceiverEvent & { type: "progress" }, now: Millis): void {
-    if (!isIdle && now - Math.max(this.#seenAt, this.#awakeSince) < deafMs) return;
+    if (!isIdle && (now - this.#seenAt < deafMs || now - this.#awakeSince < quietMs)) return;
     this.#horizon = Math.max(this.#horizon, Math.min(sentBlocks, this.#stages.length));
     if (emitted > this.#seen) this.#see(emitted, now);
     if (isIdle) this.#idleAfter = Math.max(this.#idleAfter, emitted);

@@ -19,8 +19,9 @@ export interface ReceivingOptions {
   /** Of blocks and pieces that are not whole, each. */
   readonly memoryBytes: number;
   report(datagram: Uint8Array): void;
-  /** Everything is here; or nothing more comes, and why. Called once for each, the second time without a consequence. */
+  /** Everything is here. */
   complete(): void;
+  /** Nothing more comes, and why if not everything is here. */
   end(reason: string | undefined): void;
 }
 

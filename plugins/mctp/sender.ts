@@ -32,6 +32,8 @@ const mostBacklogBytes = 256 * 1024;
 /** Tries without progress before members are given up (CM-22). */
 const mostTries = 10;
 const longestPollMs = 1_000;
+/** No frame takes so long, even if it waits in a deep queue. */
+const lostMs = 200;
 /** Who spoils what others need can have it sent again and again: at most so many times everything, and so many frames. */
 const mostInVain = 20;
 const leastInVain = 2_048;
@@ -160,7 +162,8 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     }
     // Whether it helps is not said; so what is sent in vain is limited as well.
     if (report.isComplete || report.received !== receivedBefore) this.#progressAt = now;
-    this.#hear(member, report);
+    // What went out long ago and was not seen is lost, whether a poll has told the member of it or not.
+    this.#hear(member, { ...report, seen: Math.max(report.seen, this.#log.sentBy(now - lostMs)) });
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
   }
 

@@ -42,9 +42,9 @@ export interface Came {
 }
 
 /**
- * Has the leaders of segments bring what a job's nodes need. Each leader gets it once and sends it to all its members at
- * once; where multicast does not arrive it hands it to one after the other. Nodes that no leader can serve get it from
- * control.
+ * Has the leaders of segments bring what a job's nodes need. Each leader gets it once and sends it to all its members
+ * at once; where multicast does not arrive it hands it to one after the other. Nodes that no leader can serve get it
+ * from control.
  */
 export class Spreading {
   readonly #parts: JobParts;
