@@ -146,6 +146,12 @@ export class Spreading {
       leader: part.leader,
     };
     this.#spreads.push(spread);
+    const { segment, transport } = spread;
+    const how = transport === undefined ? "one by one: multicast does not reach it, or is not wanted" : "all at once";
+    this.#parts.log.info(
+      { job: this.#options.job, segment, members: members.length, transport },
+      `its leader serves ${how}`,
+    );
     // The leader hears of it first: what members wait for is to have begun.
     this.#order(spread, part);
     for (const node of nodes) this.#tell(node, sections, node === part.leader ? undefined : { near, part });
