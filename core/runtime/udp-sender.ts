@@ -68,7 +68,8 @@ export class UdpSender {
   }
 
   #take(batch: Batch): void {
-    if (!this.#isOpen) return;
+    // Port 0 is nobody's, though a datagram may say that it comes from there.
+    if (!this.#isOpen || batch.port === 0) return;
     if (this.#held.length === 0 && this.#prepare(batch)) return this.#pass(batch);
     this.#held.push(batch);
     this.#heldBytes += batch.bytes.length;

@@ -18,6 +18,8 @@ const kinds = { poll: 1, dismissal: 2, over: 3, report: 4 } as const;
 const mostHashes = 256;
 const mostLacks = 256;
 const mostReasonBytes = 200;
+/** No session sends so many frames; whoever lies about it, the number still fits into 6 bytes. */
+export const mostEmission = 2 ** 47;
 
 /** What stands before the bytes of every datagram. */
 export interface Head {
@@ -80,11 +82,11 @@ export function readBlock(bytes: Uint8Array, at: number): number {
   return take(bytes, at + headBytes + 3, 3);
 }
 
-/** The number nearest to `near` that has these last 24 bits. */
+/** The number nearest to `near` that has these last 24 bits, from 0 to `mostEmission`. */
 export function unwrap(low: number, near: number): number {
   const half = 2 ** 23;
   const distance = ((low - near) & 0xffffff) - (((low - near) & 0xffffff) >= half ? 2 ** 24 : 0);
-  return Math.max(0, near + distance);
+  return Math.min(mostEmission, Math.max(0, near + distance));
 }
 
 /** All of a datagram that is no frame, with room for the tag. */
@@ -125,8 +127,11 @@ export function decodeWord({ index }: Head, bytes: Uint8Array): Word | undefined
 
 function readWord(kind: number, reader: ByteReader): Word | undefined {
   switch (kind) {
-    case kinds.poll:
-      return { kind: "poll", emitted: reader.whole(6), sentBlocks: reader.whole(3), asks: readAsked(reader) };
+    case kinds.poll: {
+      const [emitted, sentBlocks] = [reader.whole(6), reader.whole(3)];
+      if (emitted > mostEmission) throw new RangeError(`${emitted} frames`);
+      return { kind: "poll", emitted, sentBlocks, asks: readAsked(reader) };
+    }
     case kinds.dismissal:
       return { kind: "dismissal", member: reader.text(), reason: reader.text() };
     case kinds.over:

@@ -1,23 +1,26 @@
 import type { Millis } from "distributary/sdk";
 
 /*
- * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable of one member; packets that
- * are lost while others wait longer than usual were dropped by a queue that is full, and then the session gives way as
- * TCP does, by the law of CUBIC (RFC 9438, section 4), so that both get their share of a link.
+ * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable. So more of it than before is
+ * put to the test: the session gives way, and if as much is lost as before, it was not for its sake, and it goes on as
+ * fast as it was. Otherwise a queue was full, and it grows again by the law of CUBIC (RFC 9438, sections 4.2 to 4.7), as
+ * TCP does beside it, so that both get their share of a link.
  */
 
 const cubicC = 0.4;
 const cubicBeta = 0.7;
-/** Datagrams that wait less than this longer than at best wait for a busy process, not for a link. */
-const calmMs = 20;
-/** Whoever waits so long stands in a queue too deep to lose anything. */
-const deepMs = 150;
 /** Between two looks at what members report. */
 const lookMs = 40;
+/** What is lost that long after giving way was sent before that; and for so long it is then looked at. */
+const settleMs = 60;
+const testMs = 80;
+/** As much of the loss must be left for it to be chance. */
+const chanceShare = 0.6;
+/** Whoever waits so long stands in a queue too deep to lose anything. */
+const deepMs = 150;
+/** Before anything was lost for its sake: how much faster at each look, and than what really leaves. */
 const growth = 1.25;
 const mostAhead = 1.5;
-/** What a member may lose from the start without a queue being blamed for it. */
-const mostCalmLoss = 0.15;
 
 export interface RateLimits {
   readonly startBytesPerSecond: number;
@@ -35,14 +38,46 @@ export interface PathSample {
   readonly received: number;
 }
 
-interface Path {
-  bestMs: Millis;
-  /** Of the last look. */
-  waitMs: Millis;
-  sent: number;
-  received: number;
-  /** The share it loses while nothing waits; undefined before the first look. */
-  calmLoss: number | undefined;
+/** One member's way: what it lost since the last look, and what it loses whatever is sent. */
+class Path {
+  bestMs: Millis = Infinity;
+  waitMs: Millis = Infinity;
+  sent = 0;
+  lost = 0;
+  chance = 0;
+
+  take({ roundTripMs, sent, received }: PathSample): void {
+    this.bestMs = Math.min(this.bestMs, roundTripMs);
+    this.waitMs = Math.min(this.waitMs, roundTripMs - this.bestMs);
+    this.sent += sent;
+    this.lost += Math.max(0, sent - received);
+  }
+
+  get loss(): number {
+    return this.sent === 0 ? 0 : this.lost / this.sent;
+  }
+
+  /** Whether more is lost than chance explains: three standard deviations, and three frames. */
+  get losesMore(): boolean {
+    const expected = this.chance * this.sent;
+    return this.lost > expected + 3 * Math.sqrt(expected) + 3;
+  }
+
+  reset(): void {
+    // It never loses more by chance than it did just now.
+    if (this.sent > 0 && this.loss < this.chance) this.chance += (this.loss - this.chance) / 4;
+    [this.waitMs, this.sent, this.lost] = [Infinity, 0, 0];
+  }
+}
+
+/** The session has given way, and looks whether that helps. */
+interface Test {
+  /** How fast it was. */
+  readonly before: number;
+  /** What was lost then, by the paths that lost more than usual. */
+  readonly losses: ReadonlyMap<Path, number>;
+  readonly from: Millis;
+  readonly until: Millis;
 }
 
 export class RateControl {
@@ -52,12 +87,14 @@ export class RateControl {
   #mostBytesPerSecond: number;
   #bytesPerSecond: number;
   #lookAt: Millis;
-  /** Of the last time it gave way: when, and how fast it was. */
+  #test: Test | undefined;
+  /** Of the last time it gave way and it helped: when, and how fast it was. */
   #gaveWayAt: Millis = -Infinity;
   #peak = 0;
   #roundTripMs = 5;
   #sentBytes = 0;
-  #wasCrowded = false;
+  #wasDeep = false;
+  /** How often it gave way and that helped. */
   reductions = 0;
 
   constructor(limits: RateLimits, wireBytes: number, now: Millis) {
@@ -77,16 +114,13 @@ export class RateControl {
     this.#mostBytesPerSecond = Math.min(bytesPerSecond, this.#limits.mostBytesPerSecond);
   }
 
-  take({ member, roundTripMs, sent, received }: PathSample): void {
-    let path = this.#paths.get(member);
+  take(sample: PathSample): void {
+    let path = this.#paths.get(sample.member);
     if (path === undefined) {
-      path = { bestMs: roundTripMs, waitMs: Infinity, sent: 0, received: 0, calmLoss: undefined };
-      this.#paths.set(member, path);
+      path = new Path();
+      this.#paths.set(sample.member, path);
     }
-    path.bestMs = Math.min(path.bestMs, roundTripMs);
-    path.waitMs = Math.min(path.waitMs, roundTripMs - path.bestMs);
-    path.sent += sent;
-    path.received += received;
+    path.take(sample);
   }
 
   forget(member: number): void {
@@ -98,35 +132,57 @@ export class RateControl {
     if (now < this.#lookAt) return;
     const spanMs = lookMs + now - this.#lookAt;
     const usedPerSecond = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
-    this.#sentBytes = sentBytes;
-    this.#lookAt = now + lookMs;
-    let [reporting, crowded, deep] = [0, 0, 0];
-    let nearest = Infinity;
-    for (const path of this.#paths.values()) {
-      if (path.waitMs === Infinity || path.sent === 0) continue;
-      reporting += 1;
-      const loss = Math.max(0, 1 - path.received / path.sent);
-      nearest = Math.min(nearest, path.bestMs + path.waitMs);
-      path.calmLoss ??= Math.min(loss, mostCalmLoss);
-      if (path.waitMs < calmMs) path.calmLoss += (loss - path.calmLoss) / 4;
-      else if (path.waitMs > deepMs) deep += 1;
-      else if (loss > 2 * path.calmLoss + 0.02) crowded += 1;
-      [path.waitMs, path.sent, path.received] = [Infinity, 0, 0];
-    }
-    if (reporting === 0) return;
-    this.#roundTripMs += (Math.max(1, nearest) - this.#roundTripMs) / 4;
-    // A few whose own way is narrow are served another way, and do not slow the others; and once is chance.
-    const isCrowded = crowded + deep > 0 && (crowded + deep) * 3 >= this.#paths.size;
-    if (isCrowded && this.#wasCrowded) this.#giveWay(now);
-    else if (!isCrowded) this.#grow(now, spanMs, usedPerSecond);
-    this.#wasCrowded = isCrowded;
+    const reporting = [...this.#paths.values()].filter(({ sent }) => sent > 0);
+    if (this.#test !== undefined) return this.#lookAtTest(this.#test, now, sentBytes);
+    this.#next(now, sentBytes);
+    if (reporting.length === 0) return;
+    const nearestMs = Math.min(...reporting.map(({ bestMs, waitMs }) => bestMs + waitMs));
+    this.#roundTripMs += (Math.max(1, nearestMs) - this.#roundTripMs) / 4;
+    const losing = reporting.filter(({ losesMore }) => losesMore);
+    const isDeep = this.#areMany(reporting.filter(({ waitMs }) => waitMs > deepMs));
+    if (this.#areMany(losing)) this.#beginTest(losing, now);
+    else if (isDeep && this.#wasDeep) this.#giveWay(now, this.bytesPerSecond);
+    else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
+    this.#wasDeep = isDeep;
+    for (const path of reporting) path.reset();
   }
 
-  #giveWay(now: Millis): void {
-    // One event a round trip, as of the moment before the queue was full.
-    if (now - this.#gaveWayAt < 2 * this.#roundTripMs + lookMs) return;
-    this.#peak = this.bytesPerSecond;
-    this.#bytesPerSecond = this.#peak * cubicBeta;
+  #next(now: Millis, sentBytes: number): void {
+    this.#lookAt = now + lookMs;
+    this.#sentBytes = sentBytes;
+  }
+
+  /** A few whose own way is narrow are served another way, and do not slow the others. */
+  #areMany(paths: readonly Path[]): boolean {
+    return paths.length > 0 && paths.length * 3 >= this.#paths.size;
+  }
+
+  #beginTest(losing: readonly Path[], now: Millis): void {
+    const before = this.bytesPerSecond;
+    const from = now + settleMs + this.#roundTripMs;
+    this.#test = { before, losses: new Map(losing.map((path) => [path, path.loss])), from, until: from + testMs };
+    this.#bytesPerSecond = before * cubicBeta;
+  }
+
+  #lookAtTest({ before, losses, from, until }: Test, now: Millis, sentBytes: number): void {
+    this.#next(now, sentBytes);
+    const tested = [...losses.keys()].filter(({ sent }) => sent > 0);
+    if (now < from) for (const path of this.#paths.values()) path.reset();
+    if (now < until || (tested.length === 0 && now < until + settleMs)) return;
+    this.#test = undefined;
+    const still = tested.filter((path) => path.loss >= chanceShare * (losses.get(path) ?? 0));
+    const wasChance = still.length * 2 > tested.length;
+    if (wasChance) {
+      for (const path of this.#paths.values()) path.chance = Math.max(path.chance, path.loss, losses.get(path) ?? 0);
+      this.#bytesPerSecond = before;
+    } else this.#giveWay(now, before);
+    for (const path of this.#paths.values()) path.reset();
+  }
+
+  /** Down from the rate at which too much was lost. Who gives way again before it was as fast makes room for others. */
+  #giveWay(now: Millis, rate: number): void {
+    this.#bytesPerSecond = rate * cubicBeta;
+    this.#peak = rate < this.#peak ? (rate * (1 + cubicBeta)) / 2 : rate;
     this.#gaveWayAt = now;
     this.reductions += 1;
   }

@@ -38,7 +38,7 @@ const lostMs = 200;
 const mostInVain = 20;
 const leastInVain = 2_048;
 /** The share of a session that may be sent for one member alone, and so many frames in any case. */
-const mostCharge = 0.03;
+const mostCharge = 0.04;
 const leastCharge = 512;
 /** Up to this much is sent at once, with the announcement. */
 const smallBytes = 8 * 1024;

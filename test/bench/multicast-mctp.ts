@@ -12,12 +12,13 @@ export interface MctpOptions {
   readonly variant?: string;
   /** Of the plugin. */
   readonly options?: (cell: Cell) => Readonly<Record<string, unknown>>;
+  readonly isPlain?: boolean;
   /** Where the leader and one member leave a CPU profile; none if absent. */
   readonly profiles?: string;
 }
 
 /** Plugin `mctp`, a process for the leader and one for each member, all of them there before the sending begins. */
-export function mctp({ variant, options = startAtLink, profiles }: MctpOptions = {}): Contender {
+export function mctp({ variant, options = startAtLink, isPlain = false, profiles }: MctpOptions = {}): Contender {
   return {
     name: variant === undefined ? "mctp" : `mctp, ${variant}`,
     copies: () => 1,
@@ -26,7 +27,7 @@ export function mctp({ variant, options = startAtLink, profiles }: MctpOptions =
       const start = async (host: number) => {
         const isProfiled = profiles !== undefined && host <= 1;
         const flags = isProfiled ? ["--cpu-prof", `--cpu-prof-dir=${profiles}`] : [];
-        const node = JSON.stringify(nodeOf(trial, host, options(trial.cell)));
+        const node = JSON.stringify({ ...nodeOf(trial, host), isPlain, options: options(trial.cell) });
         const started = trial.start(host, process.execPath, ...flags, program, node);
         await started.says("joined");
         return started;
@@ -58,14 +59,13 @@ function startAtLink({ megabits }: Cell): Readonly<Record<string, unknown>> {
   return megabits === undefined ? {} : { startMbit: megabits };
 }
 
-function nodeOf(trial: Trial, host: number, options: Readonly<Record<string, unknown>>): NodeOptions {
+function nodeOf(trial: Trial, host: number): Omit<NodeOptions, "isPlain" | "options"> {
   return {
     self: idOf(host),
     address: trial.lan.address(host),
     source: trial.source,
     directory: trial.directory(host),
     members: host === sender ? trial.receivers.map(idOf) : [],
-    options,
   };
 }
 

@@ -12,7 +12,7 @@ import { PieceFile } from "../../core/assignment/piece-file.ts";
 import { hashOf, hexHashOf } from "../../core/content/hash.ts";
 import { Kernel } from "../../core/kernel/kernel.ts";
 import { realIo } from "../../core/runtime/io.ts";
-import type { Channel, Io, Log, MembersTransport, UdpSocket } from "../../sdk/index.ts";
+import type { Channel, Io, Log, MembersTransport, Udp, UdpSocket } from "../../sdk/index.ts";
 
 /** Who it is, and what is sent. */
 export interface NodeOptions {
@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly directory: string;
   /** Those a leader sends to; none for a member. */
   readonly members: readonly string[];
+  /** Whether datagrams go and come one a call, as where the system cannot join them. */
+  readonly isPlain: boolean;
   /** Of the plugin. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -42,12 +44,34 @@ const log: Log = {
   warn: (fields, text) => say(text, fields),
   error: (fields, text) => say(text, fields),
 };
+const node = JSON.parse(process.argv[2] ?? "") as NodeOptions;
 const io: Io = {
   ...realIo,
+  udp: node.isPlain ? plain(realIo.udp) : realIo.udp,
   get http(): never {
     throw new TypeError("nobody here speaks HTTP");
   },
 };
+
+function plain(udp: Udp): Udp {
+  return {
+    async bind({ joined: _, ...options }) {
+      const socket = await udp.bind(options);
+      return {
+        port: socket.port,
+        isFast: false,
+        get waitingBytes() {
+          return socket.waitingBytes;
+        },
+        send: (...datagram) => socket.send(...datagram),
+        sendMany(bytes, each, address, port) {
+          for (let at = 0; at < bytes.length; at += each) socket.send(bytes.subarray(at, at + each), address, port);
+        },
+        [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
 
 /** Announcements, said again with every sign of life. */
 class PlainChannel implements Channel, AsyncDisposable {
@@ -127,17 +151,11 @@ async function follow(transport: MembersTransport, channel: Channel, node: NodeO
   say("joined");
 }
 
-if (import.meta.main) {
-  const node = JSON.parse(process.argv[2] ?? "") as NodeOptions;
-  const kernel = await Kernel.load({
-    plugins: [{ use: "mctp", options: node.options }],
-    directory: node.directory,
-    log,
-  });
-  const transport = kernel.registries.transports.get("mctp") as MembersTransport;
-  const channel = new PlainChannel(node);
-  await channel.open();
-  // With its profile, if one was asked for.
-  process.once("SIGTERM", () => process.exit());
-  await (node.members.length > 0 ? lead : follow)(transport, channel, node);
-}
+const plugins = [{ use: "mctp", options: node.options }];
+const kernel = await Kernel.load({ plugins, directory: node.directory, log });
+const transport = kernel.registries.transports.get("mctp") as MembersTransport;
+const channel = new PlainChannel(node);
+await channel.open();
+// With its profile, if one was asked for.
+process.once("SIGTERM", () => process.exit());
+await (node.members.length > 0 ? lead : follow)(transport, channel, node);

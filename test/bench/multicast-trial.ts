@@ -10,6 +10,8 @@ import { until } from "./measuring.ts";
 /** What is sent to how many, and over what. */
 export interface Cell {
   readonly receivers: number;
+  /** Hosts behind them that get nothing; none if absent. */
+  readonly guests?: number;
   readonly mebibytes: number;
   /** The share of frames to each receiver that is lost. */
   readonly loss: number;
@@ -64,12 +66,12 @@ export class Trial implements AsyncDisposable {
   readonly #programs = new Map<number, Program[]>();
 
   constructor(cell: Cell) {
-    const { receivers, megabits, loss, mebibytes } = cell;
+    const { receivers, guests = 0, megabits, loss, mebibytes } = cell;
     this.cell = cell;
-    this.lan = Lan.up({ hosts: receivers + 1, ...(megabits === undefined ? {} : { megabits }) });
+    this.lan = Lan.up({ hosts: 1 + receivers + guests, ...(megabits === undefined ? {} : { megabits }) });
     // One more copy for the switch to make of everything.
     this.lan.unplug("control");
-    this.receivers = this.lan.hosts.slice(1);
+    this.receivers = this.lan.hosts.slice(1, 1 + receivers);
     if (loss > 0) this.lan.loss(loss, ...this.receivers);
     for (const host of this.lan.hosts) mkdirSync(this.directory(host));
     for (const host of this.lan.hosts) this.#leaveNamesAlone(host);

@@ -12,7 +12,7 @@ import type { Cell, Contender } from "./multicast-trial.ts";
  * One file from a host of a LAN to all others, until the last of them has it: plugin `mctp` in turns with uftp and
  * udpcast (Debian's packages of these names), with parallel HTTP (nginx and curl) and with an rsync loop. Needs root.
  *
- *   node test/bench/multicast.ts [--cells NAME[,NAME]…] [--losses 0,0.01] [--rounds 3] [--only mctp,uftp] [--runs FILE]
+ *   node test/bench/multicast.ts [--cells NAME[,NAME]…] [--losses 0,0.01] [--rounds 3] [--only 'mctp;uftp'] [--runs FILE]
  *
  * Runs are added to those in the file, and the tables are of all it has; with `--rounds 0` nothing is run.
  */
@@ -51,15 +51,22 @@ const { values } = parseArgs({
 const longSeconds = 30;
 const losses = values.losses.split(",").map(Number);
 const names = values.cells === "all" ? Object.keys(grids) : values.cells.split(",");
-const only = values.only.split(",");
+const only = values.only.split(";");
 
-const contenders: readonly Contender[] = [
+/** Run if they are named. */
+const variants = [
+  mctp({ variant: "from 20 Mbit/s", options: () => ({ startMbit: 20 }) }),
+  mctp({ variant: "a datagram a call", isPlain: true }),
+  mctp({ variant: "no parity", options: ({ megabits = 100 }) => ({ startMbit: megabits, repair: "plain" }) }),
+];
+const all: readonly Contender[] = [
   mctp(),
   ...(isInstalled("uftp") ? [uftp(), uftp({ cipher: "aes256-gcm" })] : []),
   ...(isInstalled("udp-sender") ? [udpcast()] : []),
   http,
   rsync,
-].filter(({ name }) => values.only === "" || only.includes(name));
+];
+const contenders = values.only === "" ? all : [...all, ...variants].filter(({ name }) => only.includes(name));
 
 function cellsOf({ megabits, receivers, mebibytes }: Grid): Cell[] {
   const rate = megabits === undefined ? {} : { megabits };

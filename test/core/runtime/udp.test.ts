@@ -51,6 +51,8 @@ describe("a socket for datagrams", () => {
     await using socket = await realUdp.bind({ port: 0, address, receive: box.receive });
     socket.send(new Uint8Array(70_000), address, socket.port);
     socket.send(Uint8Array.of(1), "a.name", socket.port);
+    socket.send(Uint8Array.of(1), "::1", socket.port);
+    socket.send(Uint8Array.of(1), address, 0);
     socket.send(Uint8Array.of(2), address, socket.port);
     expect([...(await box.next()).bytes]).toEqual([2]);
   });

@@ -1,14 +1,7 @@
-import { readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
 import type { SegmentMember } from "../../../../core/protocol/segment/member.ts";
+import { importMutant } from "../../../mutant.ts";
+import type { Mutant } from "../../../mutant.ts";
 import type { CreateMember } from "./protocol.ts";
-
-/** One change of the machine: in which file, what, and what instead. */
-export interface Mutant {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** Wrong machines, by what they do. */
 export const mutants: Readonly<Record<string, Mutant>> = {
@@ -112,30 +105,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
 };
 
+const folder = new URL("../../../../core/protocol/segment/", import.meta.url);
+
 /** The machine with one change; throws if its source has no such place, or more than one. */
 export async function loadMutant(mutant: Mutant): Promise<CreateMember> {
-  const module = (await import(moduleOf("member", mutant, new Map()))) as {
-    readonly SegmentMember: typeof SegmentMember;
-  };
+  const module = await importMutant<{ readonly SegmentMember: typeof SegmentMember }>(folder, "member", mutant);
   return (options) => new module.SegmentMember(options);
-}
-
-/** A file of the machine as a module of its own, with what it imports. */
-function moduleOf(file: string, mutant: Mutant, made: Map<string, string>): string {
-  const known = made.get(file);
-  if (known !== undefined) return known;
-  const source = readFileSync(new URL(`../../../../core/protocol/segment/${file}.ts`, import.meta.url), "utf8");
-  const code = stripTypeScriptTypes(file === mutant.file ? changed(source, mutant) : source, { mode: "strip" });
-  const linked = code.replace(/from "\.\/([\w-]+)\.ts"/g, (_, imported: string) => {
-    return `from "${moduleOf(imported, mutant, made)}"`;
-  });
-  const url = `data:text/javascript,${encodeURIComponent(linked)}`;
-  made.set(file, url);
-  return url;
-}
-
-function changed(source: string, { file, from, to }: Mutant): string {
-  const parts = source.split(from);
-  if (parts.length !== 2) throw new Error(`'${from}' stands in ${file}.ts ${parts.length - 1} times`);
-  return parts.join(to);
 }

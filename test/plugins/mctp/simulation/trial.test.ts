@@ -16,6 +16,12 @@ describe("a session", () => {
 
   it("is hardly slower for one bad receiver (M5)", () => expect(promises.oneCostsTheOthersLittle()).toBeUndefined());
 
+  it("brings again what an insider forged (M2)", () => expect(promises.whatIsForgedComesAgain()).toBeUndefined());
+
+  it("waits for data, process and policy", () => expect(promises.itWaits()).toBeUndefined());
+
+  it("tells its end (M3)", () => expect(promises.theEndIsTold()).toBeUndefined());
+
   it("ends whatever happens (M3)", () => expect(promises.itEnds()).toBeUndefined());
 
   it("is over for its members when the leader dies (M3)", () =>

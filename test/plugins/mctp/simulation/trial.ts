@@ -23,9 +23,14 @@ export interface Trial {
   /** On the wire. */
   readonly bytesPerSecond?: number;
   readonly lossPermille?: number;
+  readonly latencyMs?: readonly [least: Millis, most: Millis];
   readonly faults?: readonly Fault[];
-  /** What nodes have before. */
-  readonly holds?: MctpRun["workload"];
+  /** What is done to nodes besides. */
+  readonly workload?: MctpRun["workload"];
+  /** What the leader sends comes to it a piece every so often. */
+  readonly fillMs?: Millis;
+  /** An insider answers so many of 1,000 frames with one that it made up. */
+  readonly forgesPermille?: number;
   readonly repair?: Repair;
   readonly quorum?: number;
   readonly announces?: Deliver["announces"];
@@ -59,6 +64,7 @@ export interface TrialResult {
 
 const beginMs = 100;
 const mbit100 = 12_500_000;
+const room = { mostOpen: 256, mostPartial: 64 };
 
 export function tryOut(trial: Trial): TrialResult {
   const run = runOf(trial);
@@ -110,11 +116,12 @@ export function tryOut(trial: Trial): TrialResult {
 }
 
 function runOf(trial: Trial): MctpRun {
-  const { seed = 1, receivers, lossPermille = 0, faults = [], holds = [], more = [] } = trial;
+  const { seed = 1, receivers, lossPermille = 0, faults = [], workload = [], more = [] } = trial;
   const { bytesPerSecond = mbit100, repair = "parity", announces = "multicast", quorum } = trial;
+  const { fillMs = 0, forgesPermille = 0, latencyMs = [0, 1] } = trial;
   const { mostFrameBytes, ...extent } = extentOf(trial);
   const deliver: Deliver = {
-    ...{ type: "deliver", assignment: 1, extent, mostFrameBytes, repair, announces, fillMs: 0 },
+    ...{ type: "deliver", assignment: 1, extent, mostFrameBytes, repair, announces, fillMs },
     ...(quorum === undefined ? {} : { quorum }),
     members: Array.from({ length: receivers + 1 }, (_, node) => node),
     limits: {
@@ -129,10 +136,10 @@ function runOf(trial: Trial): MctpRun {
   return {
     ...{ v: 1, seed, faults },
     world: {
-      nodes: Array.from({ length: receivers + 1 }, () => ({ mostOpen: 256, mostPartial: 64 })),
-      ...{ latencyMs: [0, 1], lossPermille, timerSlackMs: 1, startWithinMs: 0 },
+      nodes: [...deliver.members.map(() => room), ...(forgesPermille > 0 ? [{ ...room, forgesPermille }] : [])],
+      ...{ latencyMs, lossPermille, timerSlackMs: 1, startWithinMs: 0 },
     },
-    workload: [...holds, { at: beginMs, node: 0, event: deliver }, ...later],
+    workload: [...workload, { at: beginMs, node: 0, event: deliver }, ...later],
     // What befalls them stays until everything should be over.
     bounds: { settleAt, endAt: settleAt + endsWithinMs(deliver) },
   };
