@@ -56,7 +56,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   );
   const identity = loadIdentity(directory) ?? (await enrolNow(options, control));
   const host = await ownAddress(options);
-  const link = await createLink(identity, { host, port: 0, log });
+  const link = await createLink(identity, { host, port: options.listen?.port ?? 0, log });
   resources.defer(() => link.close());
   const io: Io = { ...hostIo, http: link };
   await kernel.start("agent", io);

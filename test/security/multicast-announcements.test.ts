@@ -4,7 +4,7 @@ import type { Announced } from "../../plugins/mctp/messages.ts";
 import type { PieceStore } from "../../sdk/index.ts";
 import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
 import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";
-import { announcedOf, receiving } from "../plugins/mctp/by-hand.ts";
+import { Forger, announcedOf, receiving } from "../plugins/mctp/by-hand.ts";
 
 const content = noiseBytes(3_000_000);
 const pieceBytes = 1 << 20;
@@ -20,6 +20,10 @@ const vast: PieceStore = {
 };
 const vastExtent = { sizeBytes: vast.sizeBytes, pieceBytes, range: { from: 0, to: vast.pieceCount } };
 
+/** Data channels that a member keeps open at most. */
+const mostGroups = 8;
+/** What may be garbage, and more. */
+const mostGrownBytes = 200 << 20;
 const memory = () => process.memoryUsage().rss + process.memoryUsage().external;
 
 describe("SEC-14: what a leader announces is taken part in only if it can be", { timeout: 60_000 }, () => {
@@ -49,9 +53,9 @@ describe("SEC-14: what a leader announces is taken part in only if it can be", {
     ["in blocks of one byte", { cut: { blockBytes: 1, frameBytes: 1_400 } }],
     ["in blocks of one byte and frames of as many", { cut: { blockBytes: 1, frameBytes: 17 } }],
     ["in blocks that end within a piece", { cut: { blockBytes: pieceBytes + 1, frameBytes: 6_000 } }],
-    ["of a terabyte in ever so many blocks", {
-      ...{ assignment: vast.assignment, extent: vastExtent, cut: { blockBytes: 70_000, frameBytes: 400 } },
-      extent: { ...vastExtent, range: { from: 0, to: vast.pieceCount } },
+    ["of a terabyte in more blocks than need be", {
+      ...{ assignment: vast.assignment, extent: { ...vastExtent, range: { from: 0, to: 100_000 } } },
+      cut: { blockBytes: 8_192, frameBytes: 1_400 },
     }],
     ["to which everybody reports all the time", { reportMs: 0 }],
     ["to which nobody may report for a minute", { reportMs: 60_000 }],
@@ -88,5 +92,53 @@ describe("SEC-14: what a leader announces is taken part in only if it can be", {
     expect(member.counts.began).toBe(mostSessions);
     for (let each = 0; each < 100_000; each += 1) announce(sessions[each % sessions.length] as Announced);
     expect(member.counts.began).toBe(mostSessions);
+  });
+
+  it("SEC-14: thousands of them, one after the other, take no more memory and sockets than one", async () => {
+    const rounds = 5_000;
+    let before = 0;
+    for (let number = 0; number < rounds; number += 1) {
+      const session = { ...usual, number, key: Buffer.alloc(32, number), group: `239.1.${number >> 8}.${number & 255}` };
+      const forger = new Forger(session);
+      announce(session);
+      for (let block = 0; block < 3; block += 1) member.udp.arrive(forger.frame({ block, emission: block + 1 }));
+      member.udp.arrive(forger.word({ kind: "over" }));
+      await Promise.resolve();
+      expect(member.udp.openCount).toBeLessThanOrEqual(1 + mostGroups);
+      if (number === 500) before = memory();
+    }
+    expect(member.counts).toMatchObject({ began: rounds, ended: rounds });
+    expect(memory() - before).toBeLessThan(mostGrownBytes);
+    announce(usual);
+    expect(member.counts.began).toBe(rounds + 1);
+  });
+
+  it("SEC-14: nor do those that are cut in ever other ways", () => {
+    let before = 0;
+    for (let number = 0; number < 60; number += 1) {
+      const blockBytes = 40_000 + number * 3_000;
+      const frameBytes = 1_400;
+      const session = {
+        ...{ ...usual, number, assignment: vast.assignment, extent: vastExtent, cut: { blockBytes, frameBytes } },
+        extent: { ...vastExtent, range: { from: 0, to: 1_000 } },
+      };
+      const forger = new Forger(session);
+      announce(session);
+      for (let block = 0; block < 1_000; block += 1) member.udp.arrive(forger.frame({ block, emission: block + 1 }));
+      member.udp.arrive(forger.word({ kind: "over" }));
+      if (number === 5) before = memory();
+    }
+    expect(member.counts).toMatchObject({ began: 60, ended: 60 });
+    expect(memory() - before).toBeLessThan(mostGrownBytes);
+  });
+
+  it("SEC-14: who announces for ever and brings nothing does not keep a member from asking others", async () => {
+    announce(usual);
+    for (let elapsedMs = 0; member.counts.ended === 0 && elapsedMs < 600_000; elapsedMs += 250) {
+      announce({ ...usual, emitted: elapsedMs });
+      await member.clock.advance(250);
+    }
+    expect(member.counts).toMatchObject({ began: 1, ended: 1 });
+    expect(member.reasons).not.toContain(undefined);
   });
 });
