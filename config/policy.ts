@@ -168,7 +168,8 @@ export type Policy = Infer<typeof policySchema>;
 const pieceLimits = { least: 4 * 2 ** 10, most: 64 * 2 ** 20 };
 
 /** What is wrong between the values of a policy that are each valid, with paths from the policy. */
-export function policyProblems({ pieceBytes, sectionBytes, prepareTimeout, commitTimeout, retry }: Policy): Problem[] {
+export function policyProblems(policy: Policy): Problem[] {
+  const { pieceBytes, sectionBytes, prepareTimeout, commitTimeout, retry, segmentCeilings } = policy;
   const piece = parseBytes(pieceBytes);
   const { least, most } = pieceLimits;
   const durations = Object.entries({ prepareTimeout, commitTimeout, retry });
@@ -182,6 +183,11 @@ export function policyProblems({ pieceBytes, sectionBytes, prepareTimeout, commi
     ...durations
       .filter(([, text]) => parseDuration(text) === 0)
       .map(([name]) => ({ path: [name], message: "must be longer than nothing" })),
+    ...segmentCeilings.flatMap(({ most }, index) =>
+      parseBytes(most) > 0
+        ? []
+        : [{ path: ["segmentCeilings", index, "most"], message: "must be more than nothing, or nothing is ever sent" }],
+    ),
   ];
 }
 

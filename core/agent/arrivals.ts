@@ -53,26 +53,23 @@ export class Arrivals implements Intake {
   }
 
   async #over(waiting: Waiting, beginMs: Millis, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const done = new AbortController();
-    const over = AbortSignal.any([signal, done.signal]);
-    const isEnded = Promise.withResolvers<void>();
-    let hasBegun = waiting.isSending;
+    const stop = () => reject(signal.reason);
+    // A transport that began says when it ends, in bounded time.
     waiting.changed = () => {
-      if (waiting.isSending) hasBegun = true;
-      else isEnded.resolve();
+      if (!waiting.isSending) resolve();
     };
-    const late = this.#clock.until(this.#clock.now() + beginMs, over).then(
-      // A transport that began says when it ends, in bounded time.
-      () => (hasBegun ? isEnded.promise : undefined),
-      () => undefined,
-    );
+    signal.addEventListener("abort", stop, { once: true });
+    this.#clock.until(this.#clock.now() + beginMs, done.signal).then(waiting.changed, () => undefined);
     try {
-      await Promise.race([isEnded.promise, late]);
+      await promise;
     } finally {
+      signal.removeEventListener("abort", stop);
       done.abort(new Error("it is over"));
       waiting.changed = () => {};
     }
-    signal.throwIfAborted();
   }
 
   #change(assignment: string, isSending: boolean, what: string): void {

@@ -32,6 +32,8 @@ export class Deliveries {
   readonly #parts: DeliveryParts;
   readonly #spool: Spool;
   readonly #turns = new Turns();
+  /** What is collected for this node itself, whoever else needs it or not. */
+  readonly #own = new Map<string, Disposable>();
   readonly #spreads: Spreads;
   #place: () => SegmentPlace | undefined = () => undefined;
   /** What the leader of the segment sends, if it is for this node. */
@@ -80,6 +82,7 @@ export class Deliveries {
     const totalBytes = assignments.reduce((sum, { header }) => sum + header.data.sizeBytes, 0);
     for (const [index, assignment] of assignments.entries()) {
       const pieces = this.#spool.open(assignment);
+      if (!this.#own.has(assignment.id)) this.#own.set(assignment.id, this.#spool.keep(assignment.id));
       const before = sections.reduce((sum, each) => sum + each.pieces.sizeBytes, 0);
       const from: CollectSource = {
         ...{ control, turns: this.#turns, transports: notices[index]?.transports ?? [] },
@@ -96,14 +99,18 @@ export class Deliveries {
 
   /** What came of these is not needed here any more. */
   discard(assignments: readonly Assignment[]): void {
-    for (const { id } of assignments) this.#spool.remove(id);
+    for (const { id } of assignments) {
+      this.#own.get(id)?.[Symbol.dispose]();
+      this.#own.delete(id);
+      this.#spool.remove(id);
+    }
   }
 
   /** How what is sent to the whole segment comes here; nothing if it does not. */
-  #inSegment(): Pick<CollectSource, "arrivals" | "electionMs"> {
+  #inSegment(): Pick<CollectSource, "segment"> {
     const place = this.#place();
     if (place === undefined || place.isCutOff || place.isLeading) return {};
-    return { arrivals: this.arrivals, electionMs: place.electionMs };
+    return { segment: { ...place, arrivals: this.arrivals } };
   }
 }
 

@@ -39,6 +39,8 @@ export interface RunAgentOptions {
   readonly log: Log;
 }
 
+const loopback = "127.0.0.1";
+
 /**
  * Enrols if that was not done before, then runs the agent until the signal. Throws DIST_ERR_STORE_LOCKED if another
  * process has its directory.
@@ -47,7 +49,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   await using resources = new AsyncDisposableStack();
   const { name, directory, log } = options;
   const { host: controlHost, port } = options.control;
-  const control = { id: controlId, host: controlHost === "" ? "127.0.0.1" : controlHost, port };
+  const control = { id: controlId, host: controlHost === "" ? loopback : controlHost, port };
   const policy = loadLocalPolicy(options.policyFile);
   makeDirectories(hostIo.disk, directory);
   resources.use(await lockData(directory));
@@ -56,7 +58,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
   );
   const identity = loadIdentity(directory) ?? (await enrolNow(options, control));
   const host = await ownAddress(options);
-  const link = await createLink(identity, { host, port: options.listen?.port ?? 0, log });
+  const link = await createLink(identity, { host: host ?? loopback, port: options.listen?.port ?? 0, log });
   resources.defer(() => link.close());
   const io: Io = { ...hostIo, http: link };
   await kernel.start("agent", io);
@@ -67,7 +69,7 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
     ...(options.segment === undefined ? {} : { segment: options.segment }),
     ...(options.location === undefined ? {} : { location: options.location }),
     control,
-    serves: { address: host, port: link.port },
+    ...(host === undefined ? {} : { serves: { address: host, port: link.port } }),
     directory,
     signingKey: readPublicKey(identity.signingKey),
     kernel,
@@ -93,13 +95,13 @@ export async function runAgent(options: RunAgentOptions, hostIo: Omit<Io, "http"
 }
 
 /** Where other nodes reach this host; none do while it has no way even to control. */
-async function ownAddress({ listen, control, log }: RunAgentOptions): Promise<string> {
+async function ownAddress({ listen, control, log }: RunAgentOptions): Promise<string | undefined> {
   if (listen !== undefined) return endpointOf(listen).address;
   try {
-    return await addressToward(control.host === "" ? "127.0.0.1" : control.host);
+    return await addressToward(control.host === "" ? loopback : control.host);
   } catch (error) {
     log.warn({ error: (error as Error).message }, "no way to control: until a restart nobody is served from here");
-    return "127.0.0.1";
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { failure } from "distributary/sdk";
-import type { Io, Log, Peer, PieceStore } from "distributary/sdk";
+import type { Delivered, Delivery, Io, Log, Peer, PieceStore } from "distributary/sdk";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Ceiling, FromNode, SpreadOrder } from "../protocol/messages.ts";
@@ -28,16 +28,28 @@ export interface SpreadParts {
 
 /** A job that this node brings to members of its segment. */
 interface Spread {
+  readonly site: string | undefined;
   /** Everybody who may fetch it here. */
   readonly members: Set<string>;
   readonly assignments: Set<string>;
+  /** Assignment and member, for as long as the one is sent to the other. */
+  readonly sending: Set<string>;
   readonly kept: DisposableStack;
   readonly stop: AbortController;
 }
 
+interface Section {
+  readonly assignment: Assignment;
+  readonly pieces: SpooledPieces;
+}
+
 /** What is left free on the disk by data that is only passed on. */
 const reserveBytes = 256 * 1024 * 1024;
+/** So often in a row control is asked in vain, half a minute, before members are left to find it elsewhere. */
+const mostTries = 10;
+/** Control takes at most so many of those who were left, and so long a reason. */
 const mostLeft = 1_000;
+const longestReason = 1_000;
 const over = new Error("control has ended the job");
 
 /** The leader's part in a job: gets the data once, sends it to all members at once, serves those it did not reach. */
@@ -49,15 +61,13 @@ export class Spreads {
     this.#parts = parts;
   }
 
-  /** Begins what control asks for, beside what is asked for already. Ends with the signal. */
+  /**
+   * Begins what control asks for, beside what is asked for already; nothing is sent twice at a time to a member. Ends
+   * with the signal.
+   */
   take(order: SpreadOrder, signal: AbortSignal): void {
     const { job } = order;
-    let spread = this.#spreads.get(job);
-    if (spread === undefined) {
-      const stop = new AbortController();
-      spread = { members: new Set(), assignments: new Set(), kept: new DisposableStack(), stop };
-      this.#spreads.set(job, spread);
-    }
+    const spread = this.#spreads.get(job) ?? this.#begin(order);
     for (const member of order.members) spread.members.add(member);
     const ended = AbortSignal.any([signal, spread.stop.signal]);
     this.#run(order, spread, ended).catch((error: unknown) => {
@@ -68,13 +78,17 @@ export class Spreads {
   /** Nobody needs what was brought for this job any more. */
   over(job: string): void {
     const spread = this.#spreads.get(job);
+    if (spread === undefined) return;
     this.#spreads.delete(job);
-    spread?.stop.abort(over);
-    spread?.kept[Symbol.dispose]();
+    spread.stop.abort(over);
+    spread.kept[Symbol.dispose]();
+    for (const id of spread.assignments) this.#parts.spool.remove(id);
   }
 
+  /** Stops, and leaves what came to whoever goes on with it. */
   close(): void {
-    for (const job of [...this.#spreads.keys()]) this.over(job);
+    for (const { stop } of this.#spreads.values()) stop.abort(over);
+    this.#spreads.clear();
   }
 
   /** What is there of an assignment, for a member that it is to be brought to. */
@@ -84,26 +98,57 @@ export class Spreads {
     return undefined;
   }
 
-  async #run(order: SpreadOrder, spread: Spread, signal: AbortSignal): Promise<void> {
-    const { source, spool } = this.#parts;
-    const assignments = await Promise.all(order.sections.map((notice) => source.assignment(notice, signal)));
-    const sections = assignments.map((assignment) => {
-      const pieces = spool.open(assignment);
-      if (!spread.assignments.has(assignment.id)) {
-        spread.assignments.add(assignment.id);
-        spread.kept.use(spool.keep(assignment.id));
-      }
-      return { assignment, pieces };
+  #begin({ job, sections }: SpreadOrder): Spread {
+    const site = sections[0]?.site;
+    // A site has one job at a time: that another one has ended was said while this node was away.
+    for (const [other, spread] of this.#spreads) if (spread.site === site) this.over(other);
+    const sets = { members: new Set<string>(), assignments: new Set<string>(), sending: new Set<string>() };
+    const spread = { site, ...sets, kept: new DisposableStack(), stop: new AbortController() };
+    this.#spreads.set(job, spread);
+    return spread;
+  }
+
+  async #run(order: SpreadOrder, spread: Spread, ended: AbortSignal): Promise<void> {
+    const { source } = this.#parts;
+    const assignments = await Promise.all(order.sections.map((notice) => source.assignment(notice, ended)));
+    ended.throwIfAborted();
+    const sections = assignments.map((assignment) => this.#open(assignment, spread));
+    // What cannot be brought here is not sent: members get it another way.
+    const failed = new AbortController();
+    const collecting = this.#collectAll(sections, order, ended).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
     });
-    this.#checkRoom(sections.map(({ pieces }) => pieces));
-    const collecting = this.#collectAll(sections, order, signal);
-    // What cannot be brought here is known when sending ends: members get it another way.
     collecting.catch(() => undefined);
+    const sending = AbortSignal.any([ended, failed.signal]);
     for (const { pieces } of sections) {
-      if (order.transport !== undefined && pieces.pieceCount > 0)
-        await this.#send(order.transport, pieces, order, signal);
+      if (order.transport === undefined || pieces.pieceCount === 0) continue;
+      await this.#send(order.transport, pieces, order, spread, sending);
+      ended.throwIfAborted();
     }
     await collecting;
+  }
+
+  #open(assignment: Assignment, { assignments, kept }: Spread): Section {
+    const { spool } = this.#parts;
+    const pieces = spool.open(assignment);
+    if (!assignments.has(assignment.id)) kept.use(spool.keep(assignment.id));
+    assignments.add(assignment.id);
+    return { assignment, pieces };
+  }
+
+  async #collectAll(
+    sections: readonly Section[],
+    { sections: notices }: SpreadOrder,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { io, kernel, control, turns, arrivals } = this.#parts;
+    this.#checkRoom(sections.map(({ pieces }) => pieces));
+    for (const [index, { assignment, pieces }] of sections.entries()) {
+      const source = { control, mostTries, turns, transports: notices[index]?.transports ?? [], report: () => {} };
+      await collect(io, kernel, assignment, pieces, source, signal);
+      arrivals.ended(assignment.id, undefined);
+    }
   }
 
   #checkRoom(stores: readonly SpooledPieces[]): void {
@@ -117,40 +162,57 @@ export class Spreads {
     });
   }
 
-  async #collectAll(
-    sections: readonly { readonly assignment: Assignment; readonly pieces: SpooledPieces }[],
-    { sections: notices }: SpreadOrder,
+  /** To those to whom it is not being sent already. Tells control what came of it, whatever that is. */
+  async #send(
+    transport: string,
+    pieces: SpooledPieces,
+    order: SpreadOrder,
+    { sending }: Spread,
     signal: AbortSignal,
   ): Promise<void> {
-    const { io, kernel, control, turns, arrivals } = this.#parts;
-    for (const [index, { assignment, pieces }] of sections.entries()) {
-      const source = { control, turns, transports: notices[index]?.transports ?? [], report: () => {} };
-      await collect(io, kernel, assignment, pieces, source, signal);
-      arrivals.ended(assignment.id, undefined);
-    }
+    const { log, report } = this.#parts;
+    const { assignment } = pieces;
+    const members = order.members.filter((member) => !sending.has(`${assignment} ${member}`));
+    if (members.length === 0) return;
+    for (const member of members) sending.add(`${assignment} ${member}`);
+    const what = { job: order.job, assignment, transport };
+    log.info({ ...what, members: members.length, sizeBytes: pieces.sizeBytes }, "sends to the segment");
+    const delivered = await this.#deliver(transport, pieces, { ...order, members }, signal).catch((error: unknown) => {
+      const { message: reason } = error as Error;
+      return { complete: [], left: members.map((member) => ({ member, reason })), counters: {} };
+    });
+    for (const member of members) sending.delete(`${assignment} ${member}`);
+    const { complete, left, counters } = delivered;
+    log.info({ ...what, complete: complete.length, left: left.length, ...counters }, "sent to the segment");
+    const shown = left.slice(0, mostLeft).map(({ member, reason }) => {
+      return { member, reason: reason.slice(0, longestReason) };
+    });
+    report({ type: "spread", ...what, complete: complete.length, left: shown, counters: wholeNumbers(counters) });
   }
 
-  async #send(name: string, from: SpooledPieces, order: SpreadOrder, signal: AbortSignal): Promise<void> {
-    const { io, kernel, log, report } = this.#parts;
-    const { job, members, quorum, data, ceilings } = order;
+  async #deliver(
+    name: string,
+    from: SpooledPieces,
+    { members, quorum, data, ceilings }: SpreadOrder,
+    signal: AbortSignal,
+  ): Promise<Delivered> {
+    const { io, kernel, place } = this.#parts;
     const transport = kernel.usable("transports", name, io);
-    const place = this.#parts.place();
-    const reach = { job, assignment: from.assignment, transport: name };
-    if (place?.isLeading !== true || transport.reach !== "members") {
-      const reason = transport.reach === "members" ? "this node does not lead" : `'${name}' reaches one at a time`;
-      const left = members.slice(0, mostLeft).map((member) => ({ member, reason }));
-      report({ type: "spread", ...reach, complete: 0, left, counters: {} });
-      return;
-    }
-    log.info({ ...reach, members: members.length, sizeBytes: from.sizeBytes }, "sends to the segment");
-    const delivery = {
-      ...{ from, range: { from: 0, to: from.pieceCount }, members, quorum, ...data },
+    if (transport.reach !== "members") throw new Error(`'${name}' reaches one at a time`);
+    const { channel, isLeading = false } = place() ?? {};
+    if (channel === undefined || !isLeading) throw new Error("this node does not lead");
+    const delivery: Delivery = {
+      ...{ from, range: { from: 0, to: from.pieceCount }, members, quorum: Math.min(quorum, members.length), ...data },
       mostBytesPerSecond: () => ceilingAt(ceilings, io.clock.wallTime()),
     };
-    const { complete, left, counters } = await transport.send(io, place.channel, delivery, signal);
-    log.info({ ...reach, complete: complete.length, left: left.length, ...counters }, "sent to the segment");
-    report({ type: "spread", ...reach, complete: complete.length, left: left.slice(0, mostLeft), counters });
+    return transport.send(io, channel, delivery, signal);
   }
+}
+
+/** Counters as control takes them. */
+function wholeNumbers(counters: Delivered["counters"]): Delivered["counters"] {
+  const entries = Object.entries(counters).filter(([, count]) => Number.isFinite(count));
+  return Object.fromEntries(entries.map(([name, count]) => [name, Math.max(0, Math.round(count))]));
 }
 
 /** What may be sent at this moment, by the clock on the wall where this host is. */

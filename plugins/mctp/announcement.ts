@@ -3,8 +3,8 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Announced } from "./messages.ts";
 
 const version = 1;
-/** Most sessions of one leader at a time: as many as an announcement holds. */
-export const mostSessions = 4;
+/** Most sessions of one leader at a time: as many as an announcement holds, with addresses as long as they can be. */
+export const mostSessions = 3;
 const flags = { plain: 1 } as const;
 
 /** All sessions of a leader, in at most 600 bytes. */

@@ -141,7 +141,9 @@ export class Demands {
 
   /** A member lacks `frames` of a block, having seen everything up to `seen`. */
   lacks(member: number, block: number, frames: number, seen: number): void {
-    const demand = this.#open(block);
+    const demand = this.#blocks.get(block);
+    // What is still to come for the first time is on nobody's account.
+    if (demand === undefined) return;
     if (this.#repair === "plain") return this.#wantEach(demand, member, seen, () => true);
     const total = demand.sent - demand.sentAfter(seen) + Math.min(frames, demand.sources);
     if (total > demand.most) {
@@ -155,7 +157,8 @@ export class Demands {
   /** A member lacks these source frames of a block, a bit each. */
   wants(member: number, block: number, which: Uint8Array, seen: number): void {
     const isMissing = (index: number) => (((which[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;
-    this.#wantEach(this.#open(block), member, seen, isMissing);
+    const demand = this.#blocks.get(block);
+    if (demand !== undefined) this.#wantEach(demand, member, seen, isMissing);
   }
 
   /** Nothing is sent for this member's sake any more. */

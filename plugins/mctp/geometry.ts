@@ -4,6 +4,8 @@ import type { PieceRange } from "distributary/sdk";
 export const mostFrames = 256;
 /** Source frames of a block. What is left is parity: a third more than there are. */
 const mostSources = 192;
+/** Every block costs whoever takes part some memory. The shortest datagrams of IPv6 make blocks of twice as much. */
+const leastBlockBytes = 32 * 1024;
 /** What sealing adds to a block. */
 export const sealBytes = 16;
 
@@ -128,8 +130,8 @@ export function cutProblem(
 ): string | undefined {
   if (!(range.from >= 0 && range.from < range.to && range.to <= Math.ceil(sizeBytes / pieceBytes)))
     return "pieces that do not exist";
-  if (!(frameBytes >= 1 && frameBytes <= 65_000)) return `frames of ${frameBytes} bytes`;
-  if (!(blockBytes >= 1)) return `blocks of ${blockBytes} bytes`;
+  if (!(frameBytes >= 1)) return `frames of ${frameBytes} bytes`;
+  if (!(blockBytes >= Math.min(pieceBytes, leastBlockBytes))) return `blocks of ${blockBytes} bytes`;
   if (blockBytes > pieceBytes && blockBytes % pieceBytes !== 0) return "blocks that end within a piece";
   const dataBytes = Math.min(range.to * pieceBytes, sizeBytes) - range.from * pieceBytes;
   const sources = Math.ceil((Math.min(blockBytes, dataBytes) + sealBytes) / frameBytes);

@@ -94,9 +94,10 @@ export class Participants {
   }
 }
 
+/** No session has its members report more often. */
+export const leastReportMs = 10;
+
 /** How often a member of so many may report, if no more than 100 are to come in 100 ms: half of what may (M4). */
 export function reportMsFor(memberCount: number): Millis {
   return Math.max(leastReportMs, memberCount);
 }
-
-const leastReportMs = 10;

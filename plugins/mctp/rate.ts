@@ -4,7 +4,8 @@ import type { Millis } from "distributary/sdk";
  * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable. So more of it than before is
  * put to the test: the session gives way, and if as much is lost as before, it was not for its sake, and it goes on as
  * fast as it was. Otherwise a queue was full, and it grows again by the law of CUBIC (RFC 9438, sections 4.2 to 4.7), as
- * TCP does beside it, so that both get their share of a link.
+ * TCP does beside it, so that both get their share of a link. Where datagrams wait, any loss beyond chance counts: TCP
+ * gives way at the first. How long the way takes without waiting is found out by a moment of silence.
  */
 
 const cubicC = 0.4;
@@ -14,13 +15,21 @@ const lookMs = 40;
 /** What is lost that long after giving way was sent before that; and for so long it is then looked at. */
 const settleMs = 60;
 const testMs = 80;
+/** So many frames more than chance explains may be chance as well, where nothing waits. */
+const chanceFrames = 3;
 /** As much of the loss must be left for it to be chance. */
 const chanceShare = 0.6;
+/** On a LAN nothing takes so long unless it waits. */
+const calmMs = 20;
+/** How long, how quiet, and how often at most the session is, to see whether that waiting is somebody else's. */
+const hushMs = 60;
+const hushShare = 0.3;
+const hushEveryMs = 2_000;
 /** Whoever waits so long stands in a queue too deep to lose anything. */
 const deepMs = 150;
 /** Before anything was lost for its sake: how much faster at each look, and than what really leaves. */
-const growth = 1.25;
-const mostAhead = 1.5;
+const growth = 1.5;
+const mostAhead = 2;
 
 export interface RateLimits {
   readonly startBytesPerSecond: number;
@@ -57,10 +66,11 @@ class Path {
     return this.sent === 0 ? 0 : this.lost / this.sent;
   }
 
-  /** Whether more is lost than chance explains: three standard deviations, and three frames. */
+  /** Whether more is lost than chance explains: three standard deviations, and where nothing waits some frames. */
   get losesMore(): boolean {
     const expected = this.chance * this.sent;
-    return this.lost > expected + 3 * Math.sqrt(expected) + 3;
+    const isWaiting = this.waitMs !== Infinity && this.waitMs > calmMs;
+    return this.lost > expected + 3 * Math.sqrt(expected) + (isWaiting ? 0 : chanceFrames);
   }
 
   reset(): void {
@@ -94,6 +104,8 @@ export class RateControl {
   #roundTripMs = 5;
   #sentBytes = 0;
   #wasDeep = false;
+  #hushedAt: Millis = -Infinity;
+  #rateBeforeHush = 0;
   /** How often it gave way and that helped. */
   reductions = 0;
 
@@ -135,6 +147,7 @@ export class RateControl {
     const reporting = [...this.#paths.values()].filter(({ sent }) => sent > 0);
     if (this.#test !== undefined) return this.#lookAtTest(this.#test, now, sentBytes);
     this.#next(now, sentBytes);
+    if (this.#rateBeforeHush > 0) return this.#endHush(now);
     if (reporting.length === 0) return;
     const nearestMs = Math.min(...reporting.map(({ bestMs, waitMs }) => bestMs + waitMs));
     this.#roundTripMs += (Math.max(1, nearestMs) - this.#roundTripMs) / 4;
@@ -145,6 +158,24 @@ export class RateControl {
     else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
     this.#wasDeep = isDeep;
     for (const path of reporting) path.reset();
+    if (nearestMs > calmMs && now - this.#hushedAt > hushEveryMs) this.#hush(now);
+  }
+
+  /** Nearly silent for a moment: what then comes shows how long the way is without waiting. */
+  #hush(now: Millis): void {
+    this.#hushedAt = now;
+    this.#rateBeforeHush = this.bytesPerSecond;
+    this.#bytesPerSecond = this.#rateBeforeHush * hushShare;
+    for (const path of this.#paths.values()) path.bestMs = Infinity;
+    this.#lookAt = now + hushMs;
+  }
+
+  #endHush(now: Millis): void {
+    this.#bytesPerSecond = this.#rateBeforeHush;
+    this.#rateBeforeHush = 0;
+    for (const path of this.#paths.values()) path.reset();
+    // What waits now was sent before.
+    this.#lookAt = now + lookMs;
   }
 
   #next(now: Millis, sentBytes: number): void {

@@ -4,7 +4,7 @@ import { openBlock, sessionKeys } from "./block-seal.ts";
 import type { SessionKeys } from "./block-seal.ts";
 import { decodeWord, encodeWord, frameHeadBytes, readBlock, readEmission, unwrap } from "./datagram.ts";
 import type { Head, Word } from "./datagram.ts";
-import type { FrameField } from "./field.ts";
+import { FrameField } from "./field.ts";
 import { Geometry, mostFrames, sealBytes } from "./geometry.ts";
 import type { Announced, Session } from "./messages.ts";
 import { PieceAssembly } from "./piece-assembly.ts";
@@ -29,7 +29,8 @@ export interface ReceivingOptions {
 export class ReceivingSession {
   readonly session: Session;
   readonly #options: ReceivingOptions;
-  readonly #field: FrameField;
+  /** One of its own, so that what a session takes is free when it is over. */
+  readonly #field = new FrameField();
   readonly #geometry: Geometry;
   readonly #keys: SessionKeys;
   readonly #tagged: Tagged;
@@ -41,15 +42,14 @@ export class ReceivingSession {
   readonly #stop = new AbortController();
   #seen = 0;
 
-  constructor(io: Io, field: FrameField, session: Session, options: ReceivingOptions) {
+  constructor(io: Io, session: Session, options: ReceivingOptions) {
     const { store, member, memoryBytes } = options;
     const geometry = new Geometry(session.extent, session.cut);
     this.session = session;
     this.#options = options;
-    this.#field = field;
     this.#geometry = geometry;
     this.#keys = sessionKeys(session);
-    this.#tagged = new Tagged(field, this.#keys.tag);
+    this.#tagged = new Tagged(this.#field, this.#keys.tag);
     this.#assembly = new PieceAssembly(geometry, store, memoryBytes);
     this.#blockBytes = geometry.sourcesOf(0) * session.cut.frameBytes;
     const receiver = new Receiver({
@@ -84,9 +84,7 @@ export class ReceivingSession {
   dispose(): void {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error("the session is over"));
-    for (const offset of this.#rows.values()) this.#field.release(offset);
     this.#rows.clear();
-    this.#tagged.release();
   }
 
   #takeFrame({ index, sizeBytes }: Head): void {

@@ -1,11 +1,11 @@
-import type { Channel, Intake, Io, UdpSocket } from "distributary/sdk";
+import type { Channel, Intake, Io, PieceStore, UdpSocket } from "distributary/sdk";
 import { decodeAnnouncement, mostSessions } from "./announcement.ts";
-import { readHead } from "./datagram.ts";
-import { FrameField } from "./field.ts";
+import { frameHeadBytes, readHead } from "./datagram.ts";
 import { cutProblem } from "./geometry.ts";
 import type { Announced, Session } from "./messages.ts";
+import { leastReportMs } from "./participants.ts";
 import { ReceivingSession } from "./receiving-session.ts";
-import { split } from "./tagged.ts";
+import { mostDatagramBytes, split } from "./tagged.ts";
 
 /** Data channels that are kept open, because what came last may come again. */
 const mostGroups = 8;
@@ -20,7 +20,6 @@ export class Receiving implements AsyncDisposable {
   readonly #intake: Intake;
   readonly #memoryBytes: number;
   readonly #own: UdpSocket;
-  readonly #field = new FrameField();
   readonly #sessions = new Map<number, ReceivingSession>();
   readonly #over = new Set<number>();
   readonly #groups = new Map<string, Promise<UdpSocket | undefined>>();
@@ -71,11 +70,7 @@ export class Receiving implements AsyncDisposable {
   /** Takes part in what this node wants, if it is announced as control signed it. */
   #admit(session: Announced): void {
     const store = this.#intake.find(session.assignment);
-    if (store === undefined || this.#sessions.size >= mostSessions) return;
-    const { extent, cut, reportMs } = session;
-    const isSame = extent.sizeBytes === store.sizeBytes && extent.pieceBytes === store.pieceBytes;
-    if (!isSame || cutProblem(extent, cut) !== undefined || reportMs > longestReportMs) return;
-    if (!isMulticast(session.group) || session.port === 0 || session.at.port === 0) return;
+    if (store === undefined || this.#sessions.size >= mostSessions || !isPossible(session, store)) return;
     this.#listenOn(session);
     const { number, assignment, at } = session;
     let hasEnded = false;
@@ -83,7 +78,7 @@ export class Receiving implements AsyncDisposable {
       if (!hasEnded) this.#intake.ended(assignment, reason);
       hasEnded = true;
     };
-    const taking = new ReceivingSession(this.#io, this.#field, session, {
+    const taking = new ReceivingSession(this.#io, session, {
       ...{ member: this.#channel.self, store, memoryBytes: this.#memoryBytes },
       report: (datagram) => this.#own.send(datagram, at.address, at.port),
       complete: () => ended(undefined),
@@ -133,7 +128,15 @@ export class Receiving implements AsyncDisposable {
   }
 }
 
+/** Whether a leader may announce this of what control signed. Reports of all go to one host, and not too often. */
+function isPossible({ extent, cut, reportMs, group, port, at }: Session, store: PieceStore): boolean {
+  const isSame = extent.sizeBytes === store.sizeBytes && extent.pieceBytes === store.pieceBytes;
+  const isCut = cutProblem(extent, cut) === undefined && cut.frameBytes + frameHeadBytes <= mostDatagramBytes;
+  const isPaced = reportMs >= leastReportMs && reportMs <= longestReportMs;
+  return isSame && isCut && isPaced && isMulticast(group) && port > 0 && !isMulticast(at.address) && at.port > 0;
+}
+
 function isMulticast(address: string): boolean {
-  const [first = ""] = address.split(".");
+  const [first = ""] = address.replace(/^.*:/, "").split(".");
   return /^(22[4-9]|23\d)$/.test(first) || /^ff/i.test(address);
 }

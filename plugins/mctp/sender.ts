@@ -146,9 +146,11 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     if (this.#participants.count("silent") > 0) this.#lacking = undefined;
   }
 
-  #report(report: Report, now: Millis): void {
-    const member = this.#participants.find(report.member);
-    if (member === undefined || report.seen > this.#emitted) return;
+  #report(said: Report, now: Millis): void {
+    const member = this.#participants.find(said.member);
+    if (member === undefined) return;
+    // Who has seen more than there is was lied to by another member, and still lacks what it says.
+    const report = { ...said, seen: Math.min(said.seen, this.#emitted) };
     this.#reports += 1;
     const [seenBefore, receivedBefore] = [member.seen, member.received];
     if (!this.#participants.take(member, report)) return;
@@ -167,19 +169,24 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
   }
 
-  #hear(member: Participant, { lacks, seen, hasMore }: Report): void {
+  #hear(member: Participant, { lacks, seen, hasMore, received, isComplete }: Report): void {
     const { geometry } = this.#options;
     const isGathering = this.#state !== "sending";
     if (isGathering) this.#lacking ??= new Uint8Array(geometry.blockCount);
+    let next = 0;
     for (const { block, blocks, frames, which } of lacks) {
-      const end = Math.min(block + blocks, geometry.blockCount);
-      for (let each = block; each < end; each += 1) {
+      // Blocks are named in their order, so that no report is more work than there are.
+      if (block < next) break;
+      next = Math.min(block + blocks, geometry.blockCount);
+      for (let each = block; each < next; each += 1) {
         if (isGathering) (this.#lacking as Uint8Array)[each] = 1;
         else if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
         else this.#demands.wants(member.index, each, which, seen);
       }
     }
-    if (isGathering && hasMore) this.#lacking?.fill(1);
+    // Nothing was sent yet: who received something, or lacks nothing and is not complete, was misled by somebody.
+    const isMisled = received > 0 || (lacks.length === 0 && !isComplete);
+    if (isGathering && (hasMore || isMisled)) this.#lacking?.fill(1);
   }
 
   /** One member must not cost the others much: it is left if what is sent for it alone is more than a small share. */

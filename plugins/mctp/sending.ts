@@ -100,7 +100,7 @@ export class SendingSession {
     return { ...this.session, ...this.#sender.progress };
   }
 
-  /** Sends until everybody has it or was left; rejects with the signal's reason. */
+  /** Sends until everybody has it or was left; rejects with the signal's reason, or if what is to be sent is damaged. */
   async run(signal: AbortSignal): Promise<Delivered> {
     const over = AbortSignal.any([signal, this.#stop.signal]);
     const abort = () => this.#end.reject(signal.reason);
@@ -109,7 +109,7 @@ export class SendingSession {
       signal.throwIfAborted();
       // What is to be sent first is ready when it may be sent.
       if (this.#delivery.from.has(this.#delivery.range.from)) this.#blocks.at(0);
-      this.#driven = drive(this.#sender, (effect) => this.#perform(effect), this.#io.clock, over);
+      this.#driven = drive(this.#sender, (effect) => this.#tryTo(effect), this.#io.clock, over);
       this.#look();
       this.#driven.send({ type: "start" });
       void this.#keepLooking(over);
@@ -171,6 +171,17 @@ export class SendingSession {
     for (let piece = from; piece < to; piece += 1)
       if (this.#isReady[piece - this.#delivery.range.from] !== 1) return false;
     return true;
+  }
+
+  /** A piece that cannot be read any more ends the session: members get what they lack another way. */
+  #tryTo(effect: SenderEffect): void {
+    if (this.#stop.signal.aborted) return;
+    try {
+      this.#perform(effect);
+    } catch (error) {
+      this.#end.reject(error);
+      this.#stop.abort(error);
+    }
   }
 
   #perform(effect: SenderEffect): void {

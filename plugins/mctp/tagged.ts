@@ -45,11 +45,6 @@ export class Tagged {
     this.tag(this.#room, datagram.length);
     return this.#field.bytes.slice(this.#room, this.#room + datagram.length);
   }
-
-  release(): void {
-    this.#field.release(this.#key);
-    this.#field.release(this.#room);
-  }
 }
 
 /** The datagrams that may have come as one: all are as long as the first says it is, but for the last. */

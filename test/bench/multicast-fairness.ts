@@ -8,15 +8,15 @@ import { Trial, sender } from "./multicast-trial.ts";
  * A TCP stream and a session of `mctp` that meet on a link of 100 Mbit/s, and how much each gets of it. Needs
  * root.
  *
- *   node test/bench/multicast-fairness.ts [rounds]
+ *   node test/bench/multicast-fairness.ts [rounds] [Mbit/s with which the session begins]
  */
 
-const [rounds = 3] = process.argv.slice(2).map(Number);
+const [rounds = 3, startMbit = 100] = process.argv.slice(2).map(Number);
 const megabits = 100;
 const aloneMs = 4_000;
 /** Both look for their shares. */
-const settlingMs = 3_000;
-const togetherMs = 12_000;
+const settlingMs = 2_000;
+const togetherMs = 16_000;
 /** So much that the session does not end before. */
 const mebibytes = 300;
 /** A TCP segment carries 1,448 bytes in a frame of 1,514. */
@@ -46,17 +46,18 @@ interface Shares {
 
 async function run({ members, from, to }: Meeting): Promise<Shares> {
   await using trial = new Trial({ receivers: members, mebibytes, loss: 0, megabits, guests: 1 });
-  const send = await mctp().prepare(trial);
+  const send = await mctp({ options: () => ({ startMbit }) }).prepare(trial);
   const taker = trial.start(to, process.execPath, program, "take");
   await taker.says("taking");
   trial.start(from, process.execPath, program, "give", trial.lan.address(to));
   const streamBytes = () => Number(taker.log.findLast(({ msg }) => msg === "taken")?.["bytes"] ?? 0) * frameShare;
-  const during = async (spanMs: number) => {
+  /** What the stream and the session got in a span. */
+  const during = async (spanMs: number): Promise<readonly [number, number]> => {
     const [stream, all, startedAt] = [streamBytes(), trial.lan.sentBytes(sender), performance.now()];
     await setTimeout(spanMs);
     const rate = (bytes: number) => (bytes * 8) / 1_000 / (performance.now() - startedAt);
     const streamRate = rate(streamBytes() - stream);
-    return [streamRate, rate(trial.lan.sentBytes(sender) - all) - (from === sender ? streamRate : 0)] as const;
+    return [streamRate, rate(trial.lan.sentBytes(sender) - all) - (from === sender ? streamRate : 0)];
   };
   await setTimeout(settlingMs);
   const [before] = await during(aloneMs);
@@ -64,8 +65,13 @@ async function run({ members, from, to }: Meeting): Promise<Shares> {
   // The LAN is taken down in the midst of it.
   for (const moment of [...copied, ended]) moment.catch(() => undefined);
   await setTimeout(settlingMs);
-  const [beside, session] = await during(togetherMs);
-  return { before, beside, session };
+  const course: (readonly [number, number])[] = [];
+  while (course.length * 1_000 < togetherMs) course.push(await during(1_000));
+  console.error(course.map((shares) => shares.map((share) => format(share)).join(":")).join(" "));
+  const [beside, session] = [0, 1].map(
+    (at) => course.reduce((sum, shares) => sum + (shares[at] ?? 0), 0) / course.length,
+  );
+  return { before, beside: beside ?? 0, session: session ?? 0 };
 }
 
 const results = new Map(meetings.map((meeting) => [meeting, [] as Shares[]]));

@@ -22,7 +22,7 @@ export function mctp({ variant, options = startAtLink, isPlain = false, profiles
   return {
     name: variant === undefined ? "mctp" : `mctp, ${variant}`,
     copies: () => 1,
-    copy: ({ mebibytes }) => Array.from({ length: mebibytes }, (_, index) => `${index}`),
+    copy: ({ mebibytes }) => Array.from({ length: mebibytes }, (_, index) => `pieces/${index}`),
     async prepare(trial) {
       const start = async (host: number) => {
         const isProfiled = profiles !== undefined && host <= 1;

@@ -5,6 +5,7 @@
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { SpooledPieces } from "../../core/agent/spool.ts";
 import { noData } from "../../core/assignment/assignment.ts";
 import type { Assignment, DataTable } from "../../core/assignment/assignment.ts";
@@ -12,7 +13,7 @@ import { PieceFile } from "../../core/assignment/piece-file.ts";
 import { hashOf, hexHashOf } from "../../core/content/hash.ts";
 import { Kernel } from "../../core/kernel/kernel.ts";
 import { realIo } from "../../core/runtime/io.ts";
-import type { Channel, Io, Log, MembersTransport, Udp, UdpSocket } from "../../sdk/index.ts";
+import type { Channel, Intake, Io, Log, MembersTransport, Udp, UdpSocket } from "../../sdk/index.ts";
 
 /** Who it is, and what is sent. */
 export interface NodeOptions {
@@ -32,6 +33,11 @@ export interface NodeOptions {
 
 const group = "239.77.0.2";
 const [dataPort, announcePort] = [7_701, 7_702];
+/**
+ * Sent before: sixteen processes that compile their code on two cores at the same moment would be no picture of sixteen
+ * hosts.
+ */
+const warmBytes = 8 * 2 ** 20;
 /** As often as a leader with the fast timings gives a sign of life. */
 const signOfLifeMs = 500;
 /** Of Ethernet, less the headers of IPv4 and UDP. */
@@ -114,38 +120,49 @@ class PlainChannel implements Channel, AsyncDisposable {
   }
 }
 
-function tableOf(source: string): DataTable {
-  const { pieceBytes } = noData;
-  const bytes = readFileSync(source);
-  const starts = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) => index * pieceBytes);
-  const hashes = starts.map((start) => hashOf(bytes.subarray(start, start + pieceBytes)));
-  return { sizeBytes: bytes.length, pieceBytes, pieceHashes: Buffer.concat(hashes) };
-}
+/** What is sent: the first bytes of a file. */
+class Cargo {
+  readonly data: DataTable;
+  readonly id: string;
 
-/** Any hash names it, if only everybody has the same. */
-function assignmentOf({ pieceHashes }: DataTable): string {
-  return hexHashOf(pieceHashes);
+  constructor(source: string, most = Infinity) {
+    const { pieceBytes } = noData;
+    const bytes = readFileSync(source).subarray(0, most);
+    const starts = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) => index * pieceBytes);
+    const hashes = starts.map((start) => hashOf(bytes.subarray(start, start + pieceBytes)));
+    this.data = { sizeBytes: bytes.length, pieceBytes, pieceHashes: Buffer.concat(hashes) };
+    // Any hash names it, if only everybody has the same.
+    this.id = hexHashOf(this.data.pieceHashes, Buffer.from(`${most}`));
+  }
 }
 
 async function lead(transport: MembersTransport, channel: Channel, { source, members }: NodeOptions): Promise<void> {
-  const data = tableOf(source);
-  const from = new PieceFile(io.disk, source, assignmentOf(data), data);
-  const range = { from: 0, to: from.pieceCount };
+  const send = ({ id, data }: Cargo) => {
+    const from = new PieceFile(io.disk, source, id, data);
+    const delivery = { from, range: { from: 0, to: from.pieceCount }, members, group, port: dataPort };
+    return transport.send(io, channel, delivery, new AbortController().signal);
+  };
+  await send(new Cargo(source, warmBytes));
+  const cargo = new Cargo(source);
   say("joined");
   await once(process, "SIGUSR2");
-  const delivery = { from, range, members, group, port: dataPort };
-  say("delivered", await transport.send(io, channel, delivery, new AbortController().signal));
+  say("delivered", await send(cargo));
 }
 
 async function follow(transport: MembersTransport, channel: Channel, node: NodeOptions): Promise<void> {
-  const data = tableOf(node.source);
-  const header = { data, audience: { nodes: [node.self] } };
-  const assignment = { id: assignmentOf(data), header } as unknown as Assignment;
-  const pieces = new SpooledPieces(io.disk, node.directory, assignment);
-  const intake = {
-    find: (id: string) => (id === assignment.id ? pieces : undefined),
-    began: () => say("began"),
-    ended: (_: string, reason: string | undefined) => say(reason === undefined ? "complete" : "left", { reason }),
+  const spooled = (directory: string, { id, data }: Cargo) => {
+    const header = { data, audience: { nodes: [node.self] } };
+    return new SpooledPieces(io.disk, directory, { id, header } as unknown as Assignment);
+  };
+  const cargo = new Cargo(node.source);
+  const warmUp = spooled(join(node.directory, "warm-up"), new Cargo(node.source, warmBytes));
+  const pieces = spooled(join(node.directory, "pieces"), cargo);
+  const intake: Intake = {
+    find: (id) => [warmUp, pieces].find(({ assignment }) => assignment === id),
+    began: () => undefined,
+    ended: (id, reason) => {
+      if (id === cargo.id) say(reason === undefined ? "complete" : "left", { reason });
+    },
   };
   await transport.join(io, channel, intake);
   say("joined");

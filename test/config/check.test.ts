@@ -66,7 +66,7 @@ web.yaml:8  policies.slow.encrypt: no cipher named 'aes'
 web.yaml:9  policies.slow.priority: no priority named 'fastest'
   hint: known: default; others come with a plugin listed under \`plugins:\`
 web.yaml:10  policies.slow.transport: no transport named 'htp', did you mean 'http'?
-  hint: known: http; others come with a plugin listed under \`plugins:\`
+  hint: known: http, mctp; others come with a plugin listed under \`plugins:\`
 web.yaml:11  policies.slow.interpreter: no interpreter named 'posx', did you mean 'posix'?
   hint: known: native, posix, windows; others come with a plugin listed under \`plugins:\``,
     );

@@ -1,8 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Lack, Report } from "../../plugins/mctp/messages.ts";
-import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
-import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";
-import { leading } from "../plugins/mctp/by-hand.ts";
 import { deliverBeside } from "../plugins/mctp/insider.ts";
 import type { Insider, Outcome } from "../plugins/mctp/insider.ts";
 
@@ -45,26 +42,44 @@ describe("SEC-13: who asks for everything again and again costs the others littl
 
   it.each<[string, Lie]>([
     ["asks for every frame", (insider, count) => ({ ...attentive(insider, count), lacks: everything, hasMore: true })],
-    ["asks for every frame, one by one", (insider, count) => {
-      const lacks = Array.from({ length: 30 }, (_, block): Lack => ({ ...everyFrame(24), block }));
-      return { ...attentive(insider, count), lacks };
-    }],
+    [
+      "asks for every frame, one by one",
+      (insider, count) => {
+        const lacks = Array.from({ length: 30 }, (_, block): Lack => ({ ...everyFrame(24), block }));
+        return { ...attentive(insider, count), lacks };
+      },
+    ],
     ["has seen nothing of it", (_, count) => ({ received: count, lacks: everything })],
     ["has seen more than was sent", (_, count) => ({ seen: 2 ** 47, received: 2 ** 47 + count, lacks: everything })],
-    ["has received less each time", (insider, count) => ({ ...attentive(insider, 2 ** 30 - count), lacks: everything })],
+    [
+      "has received less each time",
+      (insider, count) => ({ ...attentive(insider, 2 ** 30 - count), lacks: everything }),
+    ],
     ["heard it an hour ago", (insider, count) => ({ ...attentive(insider, count), heldMs: 65_535, lacks: everything })],
-    ["lacks blocks that do not exist", (insider, count) => {
-      return { ...attentive(insider, count), lacks: [{ block: 2 ** 24 - 1, blocks: 65_535, frames: 255 }] };
-    }],
-    ["lacks the same many times over", (insider, count) => {
-      return { ...attentive(insider, count), lacks: Array.from({ length: 200 }, () => everything).flat() };
-    }],
-    ["lacks frames by lists that are too long or too short", (insider, count) => {
-      return { ...attentive(insider, count), lacks: [everyFrame(1), { ...everyFrame(255), block: 1 }] };
-    }],
-    ["has everything and then nothing", (insider, count) => {
-      return { ...attentive(insider, count), isComplete: count % 2 === 1, lacks: everything };
-    }],
+    [
+      "lacks blocks that do not exist",
+      (insider, count) => {
+        return { ...attentive(insider, count), lacks: [{ block: 2 ** 24 - 1, blocks: 65_535, frames: 255 }] };
+      },
+    ],
+    [
+      "lacks the same many times over",
+      (insider, count) => {
+        return { ...attentive(insider, count), lacks: Array.from({ length: 200 }, () => everything).flat() };
+      },
+    ],
+    [
+      "lacks frames by lists that are too long or too short",
+      (insider, count) => {
+        return { ...attentive(insider, count), lacks: [everyFrame(1), { ...everyFrame(255), block: 1 }] };
+      },
+    ],
+    [
+      "has everything and then nothing",
+      (insider, count) => {
+        return { ...attentive(insider, count), isComplete: count % 2 === 1, lacks: everything };
+      },
+    ],
     ["says nothing that could be wrong", (insider, count) => attentive(insider, count)],
   ])("SEC-13: nor is a member, a thousand times faster than it may, that %s", async (_, lie) => {
     const act = storm(100, (insider, count) => ({ ...lie(insider, count), member: insider.id }));

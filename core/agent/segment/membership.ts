@@ -98,7 +98,8 @@ export class SegmentMembership {
     const { segment, grant, channel } = part;
     const { periodMs, missedPeriods, claimMs, voteMs } = grant.timings;
     const electionMs = (missedPeriods + 1) * periodMs + claimMs[1] + voteMs[1];
-    return { channel, electionMs, isLeading: segment.isLeading, isCutOff: segment.isCutOff };
+    const heardLeading = (node: string) => segment.heardLeading(node);
+    return { channel, electionMs, isLeading: segment.isLeading, isCutOff: segment.isCutOff, heardLeading };
   }
 
   /** Follows an order of control's; false if it is none of a segment. */

@@ -48,6 +48,8 @@ export class Segment {
   /** Those who take what the leader announces. */
   readonly #listeners = new Set<(leader: string, bytes: Uint8Array) => void>();
   #peers: SegmentGrant["peers"];
+  /** The leader that was heard last, and when. */
+  #heard: { readonly leader: string; readonly at: number } | undefined;
 
   constructor(io: Io, options: SegmentOptions) {
     const { grant, node, name, files, sockets, log } = options;
@@ -141,11 +143,12 @@ export class Segment {
     if (opened === undefined) return;
     const { from, message } = opened;
     this.#driven?.send({ type: "message", from, message, way });
-    if (message.type !== "alive" || message.rides === undefined) return;
+    if (message.type !== "alive") return;
     // Only who leads by what this member knows may have it take part in something.
     const { tenure } = this.#member.election;
     if (tenure?.leader !== from || tenure.epoch !== message.epoch) return;
-    for (const heard of this.#listeners) heard(from, message.rides);
+    this.#heard = { leader: from, at: this.#io.clock.now() };
+    if (message.rides !== undefined) for (const heard of this.#listeners) heard(from, message.rides);
   }
 
   /** How transports reach the other members. */
@@ -167,6 +170,11 @@ export class Segment {
 
   get isLeading(): boolean {
     return this.#isLeading;
+  }
+
+  /** When this node was last heard to lead; -Infinity if it was not, or another one was heard since. */
+  heardLeading(node: string): number {
+    return this.#heard?.leader === node ? this.#heard.at : -Infinity;
   }
 
   /** Multicast does not reach this member. */

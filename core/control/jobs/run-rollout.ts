@@ -123,7 +123,7 @@ export class RunningRollout {
         this.#send({ type: "switched", node });
         break;
       case "spread":
-        this.#spreading.spread(answer);
+        this.#spreading.spread(node, answer);
         break;
       case "failed":
         this.#spreading.settled(node);

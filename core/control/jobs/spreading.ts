@@ -24,12 +24,12 @@ const notHeard = "it did not hear the leader send";
 /** Nodes of one segment that get the same data, by way of their leader. */
 interface Spread {
   readonly segment: string;
+  readonly leader: string;
   readonly sections: readonly Issued[];
   /** Nodes that have not got it yet, without the leader. */
   readonly open: Set<string>;
   /** What sends to all of them at once, if anything does. */
   readonly transport: string | undefined;
-  leader: string;
 }
 
 /** How a job's data came to its nodes, as far as nodes said. */
@@ -79,19 +79,19 @@ export class Spreading {
 
   /** A node has it, or will not get it. */
   settled(node: string, came: Readonly<Record<string, number>> = {}): void {
-    for (const { open, transport } of this.#spreads) {
-      if (!open.delete(node) || transport === undefined) continue;
-      const bytes = Object.entries(came).reduce((sum, [by, count]) => sum + (by === transport ? 0 : count), 0);
-      if (bytes > 0) this.#apart.set(node, (this.#apart.get(node) ?? 0) + bytes);
-    }
+    const waiting = this.#spreads.filter(({ open }) => open.delete(node));
+    const together = new Set(waiting.flatMap(({ transport }) => transport ?? []));
+    const bytes = Object.entries(came).reduce((sum, [by, count]) => sum + (together.has(by) ? 0 : count), 0);
+    if (together.size > 0 && bytes > 0) this.#apart.set(node, bytes);
     for (const [transport, bytes] of Object.entries(came)) {
       const { nodes, bytes: before } = this.#came.get(transport) ?? { nodes: 0, bytes: 0 };
       this.#came.set(transport, { nodes: nodes + 1, bytes: before + bytes });
     }
   }
 
-  /** A leader has sent it. */
-  spread(word: SpreadWord): void {
+  /** A node has sent it; the word of one that was not asked to means nothing. */
+  spread(node: string, word: SpreadWord): void {
+    if (!this.#leaders.has(node)) return;
     const { job, events, log } = { ...this.#parts, job: this.#options.job };
     if (this.#words.length < mostWords) this.#words.push(word);
     const { transport, complete, left } = word;
@@ -128,56 +128,74 @@ export class Spreading {
   #serve(nodes: readonly string[], sections: readonly Issued[], part: SegmentPart | undefined): void {
     const members = nodes.filter((node) => node !== part?.leader);
     const near = part && this.#peer(part.leader);
-    const sizeBytes = sections.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
-    const known = this.#spreads.find(({ leader, sections: others }) => {
-      return leader === part?.leader && others[0]?.id === sections[0]?.id;
-    });
-    // A leader that needs it itself, or has it already, is worth a way for a single member; any other for two.
-    const isWorthwhile = known !== undefined || (nodes.length >= 2 && sizeBytes * members.length >= leastBytes);
-    if (part === undefined || near === undefined || members.length === 0 || !isWorthwhile) {
+    if (
+      part === undefined ||
+      near === undefined ||
+      members.length === 0 ||
+      !this.#isWorthwhile(nodes, sections, part)
+    ) {
       for (const node of nodes) this.#tell(node, sections);
       return;
     }
-    const spread: Spread = {
-      segment: this.#parts.segments.segmentOf(part.leader),
-      sections,
-      open: new Set(members),
-      transport: this.#transportIn(part),
-      leader: part.leader,
-    };
-    this.#spreads.push(spread);
-    const { segment, transport } = spread;
-    const how = transport === undefined ? "one by one: multicast does not reach it, or is not wanted" : "all at once";
-    this.#parts.log.info(
-      { job: this.#options.job, segment, members: members.length, transport },
-      `its leader serves ${how}`,
-    );
+    const spread = this.#spreadOf(part, sections);
     // The leader hears of it first: what members wait for is to have begun.
-    this.#order(spread, part);
-    for (const node of nodes) this.#tell(node, sections, node === part.leader ? undefined : { near, part });
+    this.#order(spread, members);
+    for (const node of nodes) {
+      if (node === part.leader) this.#tell(node, sections);
+      else this.#tell(node, sections, { near, transport: spread.transport });
+    }
   }
 
-  #order({ segment, sections, open, leader }: Spread, part: SegmentPart): void {
+  /** A leader that needs it itself, or gets it already, is worth a way for a single member; any other for two. */
+  #isWorthwhile(nodes: readonly string[], sections: readonly Issued[], part: SegmentPart): boolean {
+    if (this.#find(part, sections) !== undefined) return true;
+    const sizeBytes = sections.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
+    const memberCount = nodes.filter((node) => node !== part.leader).length;
+    return nodes.length >= 2 && sizeBytes * memberCount >= leastBytes;
+  }
+
+  #find(part: SegmentPart, sections: readonly Issued[]): Spread | undefined {
+    return this.#spreads.find((one) => one.leader === part.leader && one.sections[0]?.id === sections[0]?.id);
+  }
+
+  #spreadOf(part: SegmentPart, sections: readonly Issued[]): Spread {
+    const known = this.#find(part, sections);
+    if (known !== undefined) return known;
+    const { log, segments } = this.#parts;
+    const { segmentTransport, job } = this.#options;
+    const { leader, reach } = part;
+    const transport = reach === "multicast" && segmentTransport !== "none" ? segmentTransport : undefined;
+    const spread = { segment: segments.segmentOf(leader), leader, sections, open: new Set<string>(), transport };
+    this.#spreads.push(spread);
+    const how = transport === undefined ? "one by one: multicast does not reach it, or is not wanted" : "all at once";
+    log.info({ job, segment: spread.segment, leader, transport }, `its leader serves ${how}`);
+    return spread;
+  }
+
+  /** These are to have it as well. */
+  #order({ segment, sections, open, leader, transport }: Spread, members: readonly string[]): void {
     const { job, group, ceilings, quorumShare } = this.#options;
     const { assignments, hub, segments } = this.#parts;
+    for (const member of members) open.add(member);
     this.#leaders.add(leader);
     for (const { id } of sections) assignments.carry(id, leader);
-    const transport = this.#transportIn(part);
     const order: SpreadOrder = {
-      ...{ job, sections: this.#notices(sections), members: [...open] },
+      ...{ job, sections: this.#notices(sections), members },
       ...(transport === undefined ? {} : { transport }),
       data: segments.dataChannel(segment, group),
-      ...{ quorum: Math.ceil(open.size * quorumShare), ceilings },
+      ...{ quorum: Math.ceil(members.length * quorumShare), ceilings },
     };
     hub.send(leader, { type: "spread", ...order });
   }
 
-  #tell(node: string, sections: readonly Issued[], by?: { readonly near: Peer; readonly part: SegmentPart }): void {
-    const { job } = this.#options;
-    const transport = by && this.#transportIn(by.part);
-    const notices = this.#notices(sections, transport);
+  #tell(
+    node: string,
+    sections: readonly Issued[],
+    by?: { readonly near: Peer; readonly transport: string | undefined },
+  ): void {
+    const notices = this.#notices(sections, by?.transport);
     const near = by === undefined ? {} : { near: by.near };
-    this.#parts.hub.send(node, { type: "prepare", job, sections: notices, ...near });
+    this.#parts.hub.send(node, { type: "prepare", job: this.#options.job, sections: notices, ...near });
   }
 
   #notices(sections: readonly Issued[], transport?: string): AssignmentNotice[] {
@@ -185,39 +203,34 @@ export class Spreading {
     return sections.map((section) => this.#parts.assignments.notice(section, transports));
   }
 
-  /** What sends to all members at once, where multicast arrives. */
-  #transportIn({ reach }: SegmentPart): string | undefined {
-    const { segmentTransport } = this.#options;
-    return reach === "multicast" && segmentTransport !== "none" ? segmentTransport : undefined;
-  }
-
   #peer(node: string): Peer | undefined {
     const serves = this.#parts.hub.servesAt(node);
     return serves === undefined ? undefined : { id: node, host: serves.address, port: serves.port };
   }
 
-  /** A leader that was away may have forgotten what it was told. */
+  /** A leader that was away may have forgotten what it was told, or was not told. */
   #connected(node: string): void {
-    for (const spread of this.#spreads) {
-      const [member] = spread.open;
-      const part = member === undefined ? undefined : this.#parts.segments.placeOf(member);
-      if (spread.leader === node && part?.leader === node) this.#order(spread, part);
-    }
+    const { segments } = this.#parts;
+    const isLeading = segments.placeOf(node)?.leader === node;
+    for (const spread of this.#spreads)
+      if (isLeading && spread.leader === node && spread.open.size > 0) this.#order(spread, [...spread.open]);
+    this.#hand(segments.segmentOf(node));
   }
 
-  /** A new leader goes on where the one before left off. */
   async #watch(): Promise<void> {
-    const { events, segments } = this.#parts;
-    for await (const event of events.listen(this.#stop.signal)) {
-      if (event.type !== "segment") continue;
-      for (const spread of this.#spreads) {
-        const [member] = spread.open;
-        if (spread.segment !== event.segment || member === undefined) continue;
-        const part = segments.placeOf(member);
-        if (part === undefined || part.leader === spread.leader || !this.#parts.hub.isConnected(part.leader)) continue;
-        spread.leader = part.leader;
-        spread.open.delete(part.leader);
-        if (spread.open.size > 0) this.#order(spread, part);
+    for await (const event of this.#parts.events.listen(this.#stop.signal))
+      if (event.type === "segment") this.#hand(event.segment);
+  }
+
+  /** Has members that follow another leader by now served by it, which goes on where the one before left off. */
+  #hand(segment: string): void {
+    const { hub, segments } = this.#parts;
+    for (const { sections, open, leader } of this.#spreads.filter((spread) => spread.segment === segment)) {
+      for (const [part, nodes] of Map.groupBy(open, (node) => segments.placeOf(node))) {
+        if (part === undefined || part.leader === leader || !hub.isConnected(part.leader)) continue;
+        for (const node of nodes) open.delete(node);
+        const members = nodes.filter((node) => node !== part.leader);
+        if (members.length > 0) this.#order(this.#spreadOf(part, sections), members);
       }
     }
   }

@@ -111,6 +111,30 @@ describe("the spool", () => {
     expect(disk.list("/agent/spool")).toEqual(["open", "young"]);
   });
 
+  it("keeps what others are served from, until the last of them is, and then only if somebody still wants it", () => {
+    const disk = new SimDisk();
+    const spool = spoolOn(disk);
+    const store = spool.open(assignment);
+    store.write(0, piece(0));
+    const [first, second] = [spool.keep("abc"), spool.keep("abc")];
+    spool.remove("abc");
+    for (let times = 0; times < 2; times += 1) first[Symbol.dispose]();
+    expect([spool.find("abc", member), spool.open(assignment), store.has(0)]).toEqual([store, store, true]);
+    second[Symbol.dispose]();
+    expect(disk.list("/agent/spool")).toEqual(["abc"]);
+    const third = spool.keep("abc");
+    spool.remove("abc");
+    expect(disk.list("/agent/spool")).toEqual(["abc"]);
+    third[Symbol.dispose]();
+    expect([spool.find("abc", member), disk.list("/agent/spool")]).toEqual([undefined, []]);
+  });
+
+  it("shows nothing to a peer that control did not mean it for", () => {
+    const spool = spoolOn(new SimDisk());
+    const store = spool.open(assignment);
+    expect([spool.find("abc", member), spool.find("abc", "n2")]).toEqual([store, undefined]);
+  });
+
   it("needs no piece of an assignment without data", () => {
     const store = spoolOn(new SimDisk()).open({ ...assignment, header: commitHeader });
     using content = store.content();

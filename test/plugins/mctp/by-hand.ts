@@ -1,6 +1,5 @@
-import { decodeAnnouncement } from "../../../plugins/mctp/announcement.ts";
 import { sessionKeys } from "../../../plugins/mctp/block-seal.ts";
-import { encodeWord, frameHeadBytes, writeFrameHead } from "../../../plugins/mctp/datagram.ts";
+import { decodeWord, encodeWord, frameHeadBytes, readHead, writeFrameHead } from "../../../plugins/mctp/datagram.ts";
 import type { FrameHead, Word } from "../../../plugins/mctp/datagram.ts";
 import { FrameField } from "../../../plugins/mctp/field.ts";
 import { cutFor } from "../../../plugins/mctp/geometry.ts";
@@ -8,7 +7,7 @@ import type { Announced, Report, Session } from "../../../plugins/mctp/messages.
 import { Receiving } from "../../../plugins/mctp/receiving.ts";
 import { SendingSession } from "../../../plugins/mctp/sending.ts";
 import { Tagged } from "../../../plugins/mctp/tagged.ts";
-import type { Channel, Delivery, PieceStore, Udp } from "../../../sdk/index.ts";
+import type { Channel, PieceStore, Random, Udp } from "../../../sdk/index.ts";
 import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
 import { simIo } from "../../../sdk/testkit/sim/io.ts";
 import { SimRandom } from "../../../sdk/testkit/sim/random.ts";
@@ -51,6 +50,8 @@ export class UdpByHand implements Udp {
   };
 }
 
+const field = new FrameField();
+
 /** What somebody says who holds the key of a session. */
 export class Forger {
   readonly session: Session;
@@ -58,7 +59,7 @@ export class Forger {
 
   constructor(session: Session, key = session.key) {
     this.session = session;
-    this.#tagged = new Tagged(new FrameField(), sessionKeys({ ...session, key }).tag);
+    this.#tagged = new Tagged(field, sessionKeys({ ...session, key }).tag);
   }
 
   word(word: Word): Uint8Array {
@@ -95,18 +96,16 @@ export const port = 7_700;
 const mbit100 = 12_500_000;
 
 /** A session of a leader whose members are played by hand; the clock stands until it is moved. */
-export async function leading(from: PieceStore, members: readonly string[], changes: Partial<Delivery> = {}) {
+export async function leading(from: PieceStore, members: readonly string[], random: Random = new SimRandom(7)) {
   const clock = new SimClock();
-  const sent = { bytes: 0, datagrams: 0 };
-  const udp = new UdpByHand((bytes) => {
-    sent.bytes += bytes.length;
-    sent.datagrams += 1;
-  });
+  /** All that it sent. */
+  const sent: Uint8Array[] = [];
+  const udp = new UdpByHand((bytes) => void sent.push(bytes));
   const limits = { startBytesPerSecond: mbit100, leastBytesPerSecond: mbit100, mostBytesPerSecond: mbit100 };
   const session = await SendingSession.open(
-    simIo({ clock, udp, random: new SimRandom(7) }),
+    simIo({ clock, udp, random }),
     channelOf("leader"),
-    { from, range: { from: 0, to: from.pieceCount }, members, group, port, ...changes },
+    { from, range: { from: 0, to: from.pieceCount }, members, group, port },
     { limits, repair: "parity", largestDatagram: 1_472, share: (bytesPerSecond) => bytesPerSecond },
   );
   return { clock, sent, udp, session, forger: new Forger(session.session) };
@@ -116,12 +115,19 @@ export async function leading(from: PieceStore, members: readonly string[], chan
 export async function receiving(stores: readonly PieceStore[], memoryBytes = 32 << 20) {
   const clock = new SimClock();
   const counts = { began: 0, ended: 0, reports: 0 };
-  const udp = new UdpByHand(() => (counts.reports += 1));
+  let said: Uint8Array | undefined;
+  const udp = new UdpByHand((bytes) => {
+    counts.reports += 1;
+    said = bytes;
+  });
   const listeners: ((leader: string, bytes: Uint8Array) => void)[] = [];
-  const channel = { ...channelOf("n1"), listen: (heard: (leader: string, bytes: Uint8Array) => void) => {
-    listeners.push(heard);
-    return { [Symbol.dispose]: () => void listeners.splice(0) };
-  } };
+  const channel = {
+    ...channelOf("n1"),
+    listen: (heard: (leader: string, bytes: Uint8Array) => void) => {
+      listeners.push(heard);
+      return { [Symbol.dispose]: () => void listeners.splice(0) };
+    },
+  };
   const reasons: (string | undefined)[] = [];
   const shell = await Receiving.open(
     simIo({ clock, udp, random: new SimRandom(8) }),
@@ -137,7 +143,9 @@ export async function receiving(stores: readonly PieceStore[], memoryBytes = 32 
     memoryBytes,
   );
   const announce = (bytes: Uint8Array) => listeners.forEach((heard) => heard("leader", bytes));
-  return { clock, counts, reasons, udp, shell, announce };
+  /** What it reported last. */
+  const lastReport = () => (said === undefined ? undefined : reportIn(said));
+  return { clock, counts, reasons, udp, shell, announce, lastReport };
 }
 
 /** A session as a leader would announce it. */
@@ -152,9 +160,9 @@ export function announcedOf(store: PieceStore, changes: Partial<Announced> = {})
   };
 }
 
-/** The one session that is announced. */
-export function readOne(bytes: Uint8Array): Announced {
-  const [session] = decodeAnnouncement(bytes) ?? [];
-  if (session === undefined) throw new Error("nothing is announced");
-  return session;
+function reportIn(datagram: Uint8Array): Report {
+  const head = readHead(datagram, 0, datagram.length);
+  const word = head && decodeWord(head, datagram);
+  if (word?.kind !== "report") throw new Error("a member says what is no report");
+  return word;
 }

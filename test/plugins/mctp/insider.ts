@@ -40,15 +40,15 @@ export class Insider implements AsyncDisposable {
     return this.#forger;
   }
 
-  toLeader(bytes: Uint8Array): void {
+  readonly toLeader = (bytes: Uint8Array): void => {
     const { address, port } = this.forger.session.at;
     this.#socket.send(bytes, address, port);
-  }
+  };
 
-  toAll(bytes: Uint8Array): void {
+  readonly toAll = (bytes: Uint8Array): void => {
     const { group, port } = this.forger.session;
     this.#socket.send(bytes, group, port);
-  }
+  };
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listening[Symbol.dispose]();

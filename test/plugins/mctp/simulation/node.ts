@@ -1,5 +1,4 @@
 import { mostSessions } from "../../../../plugins/mctp/announcement.ts";
-import { cutProblem } from "../../../../plugins/mctp/geometry.ts";
 import type { Announced } from "../../../../plugins/mctp/messages.ts";
 import type { Word } from "../../../../plugins/mctp/datagram.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
@@ -124,7 +123,6 @@ export class MctpNode implements SimMachine<MctpWorldEvent, MctpEffect> {
     const known = this.#takings.get(session.number);
     if (known !== undefined) return this.#afterTaking(known, () => known.announced(session, now));
     if (this.#over.has(session.number) || this.#takings.size >= mostSessions) return;
-    if (cutProblem(session.extent, session.cut) !== undefined) return;
     const { settings, name: member } = this.#node;
     const seed = this.#random.below(2 ** 32);
     const own = { shelf: this.#shelf, member, seed, settings, emit: this.#emit };
