@@ -120,11 +120,9 @@ export class Spreads {
       throw error;
     });
     collecting.catch(() => undefined);
-    const sending = AbortSignal.any([ended, failed.signal]);
     for (const { pieces } of sections) {
       if (order.transport === undefined || pieces.pieceCount === 0) continue;
-      await this.#send(order.transport, pieces, order, spread, sending);
-      ended.throwIfAborted();
+      await this.#send(order.transport, pieces, order, spread, { ended, failed: failed.signal });
     }
     await collecting;
   }
@@ -162,13 +160,13 @@ export class Spreads {
     });
   }
 
-  /** To those to whom it is not being sent already. Tells control what came of it, whatever that is. */
+  /** To those to whom it is not being sent already. Tells control what came of it, unless that has `ended`. */
   async #send(
     transport: string,
     pieces: SpooledPieces,
     order: SpreadOrder,
     { sending }: Spread,
-    signal: AbortSignal,
+    { ended, failed }: { readonly ended: AbortSignal; readonly failed: AbortSignal },
   ): Promise<void> {
     const { log, report } = this.#parts;
     const { assignment } = pieces;
@@ -177,11 +175,13 @@ export class Spreads {
     for (const member of members) sending.add(`${assignment} ${member}`);
     const what = { job: order.job, assignment, transport };
     log.info({ ...what, members: members.length, sizeBytes: pieces.sizeBytes }, "sends to the segment");
+    const signal = AbortSignal.any([ended, failed]);
     const delivered = await this.#deliver(transport, pieces, { ...order, members }, signal).catch((error: unknown) => {
       const { message: reason } = error as Error;
       return { complete: [], left: members.map((member) => ({ member, reason })), counters: {} };
     });
     for (const member of members) sending.delete(`${assignment} ${member}`);
+    ended.throwIfAborted();
     const { complete, left, counters } = delivered;
     log.info({ ...what, complete: complete.length, left: left.length, ...counters }, "sent to the segment");
     const shown = left.slice(0, mostLeft).map(({ member, reason }) => {

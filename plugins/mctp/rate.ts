@@ -74,8 +74,10 @@ class Path {
   }
 
   reset(): void {
-    // It never loses more by chance than it did just now.
-    if (this.sent > 0 && this.loss < this.chance) this.chance += (this.loss - this.chance) / 4;
+    // What is lost where nothing waits is chance; where something does, it is no more than that.
+    const isCalm = this.waitMs <= calmMs / 2;
+    if (this.sent > 0 && (isCalm || this.loss < this.chance))
+      this.chance += (this.loss - this.chance) / (isCalm ? 8 : 32);
     [this.waitMs, this.sent, this.lost] = [Infinity, 0, 0];
   }
 }
@@ -158,7 +160,7 @@ export class RateControl {
     else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
     this.#wasDeep = isDeep;
     for (const path of reporting) path.reset();
-    if (nearestMs > calmMs && now - this.#hushedAt > hushEveryMs) this.#hush(now);
+    if (nearestMs > calmMs / 2 && now - this.#hushedAt > hushEveryMs) this.#hush(now);
   }
 
   /** Nearly silent for a moment: what then comes shows how long the way is without waiting. */

@@ -27,7 +27,7 @@ export interface Contender {
   /** Starts what runs before there is anything to send. What it gives sends. */
   prepare(trial: Trial): Promise<() => Sending>;
   /** The files in a receiver's directory that, joined, are its copy. */
-  readonly copy: (cell: Cell) => readonly string[];
+  copy(cell: Cell): readonly string[];
 }
 
 /** Moments of a sending; they reject if it does not work out. */
@@ -94,14 +94,8 @@ export class Trial implements AsyncDisposable {
   /** Runs a program to its end. Rejects if it fails. */
   async run(host: number, ...command: readonly string[]): Promise<void> {
     // The shell stays, because the kernel tells only of processes that are there how long their children worked.
-    const shell = this.start(
-      host,
-      "sh",
-      "-c",
-      '"$@" >&2; echo "it ended with $?" >&2; exec sleep 100000',
-      "sh",
-      ...command,
-    );
+    const script = '"$@" >&2; echo "it ended with $?" >&2; exec sleep 100000';
+    const shell = this.start(host, "sh", "-c", script, "sh", ...command);
     const { msg } = await shell.says("it ended with ");
     if (msg !== "it ended with 0") throw new Error(`${command[0]}: ${shell.errors.slice(-2_000)}`);
   }
@@ -120,8 +114,9 @@ export class Trial implements AsyncDisposable {
     // What fails at once has not brought a copy either.
     if (!(await inTime(Promise.race([all, ended.then(() => all)]), limitMs))) return undefined;
     const seconds = (performance.now() - startedAt) / 1_000;
-    if (!(await inTime(ended, limitMs)) || !(await this.#isEverywhere(contender))) return undefined;
+    if (!(await inTime(ended, limitMs))) return undefined;
     const [bytes, senderCpu, receiversCpu] = look();
+    if (!(await this.#isEverywhere(contender))) return undefined;
     return {
       seconds,
       sent: (bytes - bytesBefore) / (this.cell.mebibytes * 2 ** 20),
@@ -149,25 +144,22 @@ export class Trial implements AsyncDisposable {
   }
 
   /** Five times what the link needs for it, and a quarter of a minute to find each other. */
-  #limitMs({ copies }: Contender): number {
+  #limitMs(contender: Contender): number {
     const { receivers, mebibytes, megabits = 400 } = this.cell;
-    return 15_000 + (5 * copies(receivers) * mebibytes * 2 ** 23) / (megabits * 1_000);
+    return 15_000 + (5 * contender.copies(receivers) * mebibytes * 2 ** 23) / (megabits * 1_000);
   }
 
   /** Whether every receiver has a copy. Throws if one has something else. */
-  async #isEverywhere({ name, copy }: Contender): Promise<boolean> {
+  async #isEverywhere(contender: Contender): Promise<boolean> {
     const source = readFileSync(this.source);
     for (const host of this.receivers) {
-      const parts = copy(this.cell).map((file) => join(this.directory(host), file));
+      const parts = contender.copy(this.cell).map((file) => join(this.directory(host), file));
       const length = () => parts.reduce((sum, part) => sum + (statSync(part, { throwIfNoEntry: false })?.size ?? 0), 0);
       // Whoever has told its sender that it has everything may still be writing.
-      const isWhole = await inTime(
-        until(() => length() === source.length, 2 * flushMs),
-        flushMs,
-      );
-      if (!isWhole) return false;
+      const flushed = until(() => length() === source.length, 2 * flushMs);
+      if (!(await inTime(flushed, flushMs))) return false;
       if (!Buffer.concat(parts.map((part) => readFileSync(part))).equals(source))
-        throw new Error(`${name}: host ${host} has something else`);
+        throw new Error(`${contender.name}: host ${host} has something else`);
     }
     return true;
   }
@@ -189,9 +181,6 @@ async function inTime(work: Promise<unknown>, limitMs: number): Promise<boolean>
 function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // Behind the name, which may hold anything, come state, parent and nine more.
-  const fields = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .map(Number);
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / ticksPerSecond;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
 }

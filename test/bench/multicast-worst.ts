@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { format, machine, median, table } from "./measuring.ts";
 import { mctp } from "./multicast-mctp.ts";
 import { isInstalled, udpcast, uftp } from "./multicast-peers.ts";
@@ -25,22 +26,18 @@ interface Moments {
 
 async function run(contender: Contender, loss: number): Promise<Moments> {
   await using trial = new Trial(cell);
-  trial.lan.loss(loss, trial.receivers.at(-1) ?? 0);
   const send = await contender.prepare(trial);
+  trial.lan.loss(loss, trial.receivers.at(-1) ?? 0);
   const startedAt = performance.now();
   const { copied, ended } = send();
-  const over = Promise.race([ended.catch(() => undefined), timeOut()]);
-  const secondsUntil = async (all: readonly Promise<unknown>[]) =>
+  // What a receiver said is read a moment after what the sender said.
+  const over = Promise.race([ended.catch(() => undefined).then(() => setTimeout(500)), setTimeout(limitMs)]);
+  const secondsUntil = (all: readonly Promise<unknown>[]) =>
     Promise.race([Promise.all(all).then(() => (performance.now() - startedAt) / 1_000), over.then(() => Infinity)]);
-  const worst = copied.at(-1) ?? ended;
   // A contender that knows only of the end of all has its one moment for both.
-  const [others, last] = [copied.length === 1 ? copied : copied.slice(0, -1), [worst]];
-  const [othersSeconds, worstSeconds] = await Promise.all([secondsUntil(others), secondsUntil(last)]);
-  return { others: othersSeconds, worst: worstSeconds };
-}
-
-function timeOut(): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, limitMs).unref());
+  const others = copied.length === 1 ? copied : copied.slice(0, -1);
+  const [othersSeconds, worstSeconds] = await Promise.all([others, copied.slice(-1)].map(secondsUntil));
+  return { others: othersSeconds ?? Infinity, worst: worstSeconds ?? Infinity };
 }
 
 const contenders = [
@@ -61,10 +58,8 @@ for (let round = 0; round < rounds; round += 1) {
 
 const seconds = (value: number) => (Number.isFinite(value) ? format(value, 2) : "never");
 const rows = [...results].map(([name, { alike, worst }]) => {
-  const [before, after] = [alike, worst].map((moments) => median(moments.map(({ others }) => others))) as [
-    number,
-    number,
-  ];
+  const before = median(alike.map(({ others }) => others));
+  const after = median(worst.map(({ others }) => others));
   const last = median(worst.map((moments) => moments.worst));
   return [name, seconds(before), seconds(after), `${format((after / before - 1) * 100, 1)} %`, seconds(last)];
 });

@@ -3,16 +3,20 @@ import { Arrivals } from "../../../core/agent/arrivals.ts";
 import type { Expected } from "../../../core/agent/arrivals.ts";
 import { MemoryPieces } from "../../../sdk/testkit/memory-pieces.ts";
 import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
-import { data, id } from "./collect-trial.ts";
 
 const beginMs = 4_000;
+const newStore = () => new MemoryPieces(Buffer.from("some data"), 4);
+const id = newStore().assignment;
 
 /** What one node waits for. */
 class Waiting {
   readonly clock = new SimClock();
   readonly told: string[] = [];
-  readonly arrivals = new Arrivals(this.clock, (assignment, what) => void this.told.push(`${assignment[0]}: ${what}`));
-  readonly store = new MemoryPieces({ assignment: id, data, pieceBytes: 1_024 });
+  readonly arrivals = new Arrivals(
+    this.clock,
+    (assignment, what) => void this.told.push(`${assignment === id}: ${what}`),
+  );
+  readonly store = newStore();
   readonly expected: Expected = this.arrivals.expect(this.store);
   readonly stop = new AbortController();
 
@@ -67,7 +71,7 @@ describe("what a leader is to bring", () => {
     node.arrivals.ended(id, "it loses more than the others");
     await node.clock.advance(0);
     expect(wait.outcome).toBe("after 0");
-    expect(node.told).toEqual(["a: the leader sends it to the segment", "a: it loses more than the others"]);
+    expect(node.told).toEqual(["true: the leader sends it to the segment", "true: it loses more than the others"]);
   });
 
   it("can be waited for again: for another leader that begins anew", async () => {
@@ -115,7 +119,7 @@ describe("what a leader is to bring", () => {
 
   it("goes to the one who expected it last, whenever the one before has done", () => {
     const node = new Waiting();
-    const later = new MemoryPieces({ assignment: id, data, pieceBytes: 1_024 });
+    const later = newStore();
     using _expected = node.arrivals.expect(later);
     node.expected[Symbol.dispose]();
     expect(node.arrivals.find(id)).toBe(later);
