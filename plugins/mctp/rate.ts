@@ -3,9 +3,9 @@ import type { Millis } from "distributary/sdk";
 /*
  * How fast a session sends. Loss alone says little on a LAN, where it may be a bad cable. So more of it than before is
  * put to the test: the session gives way, and if as much is lost as before, it was not for its sake, and it goes on as
- * fast as it was. Otherwise a queue was full, and it grows again by the law of CUBIC (RFC 9438, sections 4.2 to 4.7), as
- * TCP does beside it, so that both get their share of a link. Where datagrams wait, any loss beyond chance counts: TCP
- * gives way at the first. How long the way takes without waiting is found out by a moment of silence.
+ * fast as it was. Otherwise a queue was full, and it grows again by the law of CUBIC (RFC 9438, sections 4.2 to 4.7),
+ * as TCP does beside it, so that both get their share of a link. Where datagrams wait, any loss beyond chance counts:
+ * TCP gives way at the first. How long the way takes without waiting is found out by a moment of silence.
  */
 
 const cubicC = 0.4;

@@ -19,7 +19,7 @@ export interface LinkTrial {
 }
 
 /** The shares of the link in the last 15 of 18 seconds together. */
-export interface LinkShares {
+interface LinkShares {
   readonly tcp: number;
   readonly session: number;
   readonly reductions: number;

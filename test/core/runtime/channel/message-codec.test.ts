@@ -1,6 +1,6 @@
 import { encode } from "cborg";
 import { describe, expect, it } from "vitest";
-import { membersPerReport } from "../../../../core/protocol/segment/messages.ts";
+import { membersPerReport, mostRidesBytes } from "../../../../core/protocol/segment/messages.ts";
 import type { RegistrationReport, SegmentMessage } from "../../../../core/protocol/segment/messages.ts";
 import { decodeMessage, encodeMessage, mostMessageBytes } from "../../../../core/runtime/channel/message-codec.ts";
 import { TrialMember, alive, idOf, recordOf, sampleMessages } from "./segment-trial.ts";
@@ -53,6 +53,7 @@ it.each<[string, SegmentMessage]>([
     const { at, priority, epoch } = claim;
     return [`name '${name}'`, { type: "register", at, name, priority, epoch, eligible: true, byUnicast: false }];
   }),
+  ["more than rides", { ...alive(), rides: Buffer.alloc(mostRidesBytes + 1) }],
   ["a report whose end is before its begin", { ...report, from: "n1", to: "n0", members: [] }],
   ["a report whose end is its begin", { ...report, from: "n1", to: "n1", members: [] }],
   ["a report with somebody before its begin", { ...report, from: "n2" }],
@@ -64,10 +65,14 @@ it.each<[string, SegmentMessage]>([
   expect(() => encodeMessage(message)).toThrow(refused);
 });
 
+const onChannel = [1, Buffer.of(239, 77, 1, 1), 7_400];
 it.each<[string, unknown]>([
   ["nothing", []],
   ["no list", 7],
-  ["a type that is not known", [12]],
+  ["a type that is not known", [13]],
+  ["a sign of life without what rides on it, as it once was", [1, [Buffer.of(10, 0, 0, 1), 1], 1, 1, 1, 1, onChannel]],
+  ["more than rides", [12, [Buffer.of(10, 0, 0, 1), 1], 1, 1, 1, 1, onChannel, Buffer.alloc(mostRidesBytes + 1)]],
+  ["what rides as text", [12, [Buffer.of(10, 0, 0, 1), 1], 1, 1, 1, 1, onChannel, "one"]],
   ["a type by its name", ["leave"]],
   ["one field too many", [11, 0]],
   ["one field too few", [8]],
@@ -96,6 +101,14 @@ it.each([
   ["two messages", "810b810b"],
 ])("%s is not taken", (_, hex) => {
   expect(() => decodeMessage(Buffer.from(hex, "hex"))).toThrow(refused);
+});
+
+it.each([0, 1, mostRidesBytes])("%d bytes that ride on a sign of life come out as they went in, as a copy", (count) => {
+  const sent: SegmentMessage = { ...alive(), rides: Uint8Array.from({ length: count }, (_, index) => index) };
+  const bytes = encodeMessage(sent);
+  const read = decodeMessage(bytes);
+  bytes.fill(0);
+  expect(read).toEqual(sent);
 });
 
 it("an age is rounded up, so that nobody seems to be heard later than it was", () => {
@@ -129,6 +142,18 @@ function listed(_: unknown, index: number): RegistrationReport["members"][number
   const address = `2001:db8:1234:5678:9abc:def0:1234:${(0x1000 + index).toString(16)}`;
   return { id: idOf(index), at: { address, port: 65_535 }, priority: 2 ** 31 - 1, eligible: true, byUnicast: true };
 }
+
+it("a sign of life with as much as can ride on it fits into a frame of Ethernet, sealed and signed", () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const at = { address: "2001:db8:1234:5678:9abc:def0:1234:5678", port: 65_535 };
+  const channel = { number: most, group: "ff15:db8:1234:5678:9abc:def0:1234:5678", port: 65_535 };
+  const full: SegmentMessage = {
+    ...{ type: "alive", at, priority: 2 ** 31 - 1, epoch: most, sequence: most, revision: most, channel },
+    rides: new Uint8Array(mostRidesBytes),
+  };
+  const record = recordOf(1, { name: "n".repeat(253), segment: "hall-1", maxPriority: 2 ** 31 - 1, issuedAt: most });
+  expect(new TrialMember(1, { record }).channel.seal(full).length).toBeLessThanOrEqual(1_452);
+});
 
 it("a full report fits into 1,400 bytes, sealed and signed, with the longest name", () => {
   const most = Number.MAX_SAFE_INTEGER;
