@@ -57,7 +57,7 @@ function readSections(order: Fields): AssignmentNotice[] {
 function readNear(value: unknown): { near?: Peer } {
   if (value === undefined) return {};
   const near = new Fields(value);
-  return { near: { id: near.text("id"), host: near.text("host", longestAddress), port: near.count("port") } };
+  return { near: { id: near.text("id"), host: near.text("host", longestAddress), port: near.port("port") } };
 }
 
 function readSpread(order: Fields): SpreadOrder {
@@ -71,7 +71,7 @@ function readSpread(order: Fields): SpreadOrder {
   return {
     ...{ job: order.text("job"), sections: readSections(order), members: texts("members", mostMembers) },
     ...(order.take("transport") === undefined ? {} : { transport: order.text("transport") }),
-    data: { group: data.text("group", longestAddress), port: data.count("port") },
+    data: { group: data.text("group", longestAddress), port: data.port("port") },
     ...{ quorum: order.count("quorum"), ceilings },
   };
 }
@@ -119,6 +119,12 @@ class Fields {
     const count = this.take(key);
     if (!Number.isSafeInteger(count) || (count as number) < 0) throw refused(`'${key}' is no count`);
     return count as number;
+  }
+
+  port(key: string): number {
+    const port = this.count(key);
+    if (port < 1 || port > 65_535) throw refused(`'${key}' is no port`);
+    return port;
   }
 
   list(key: string, most: number): readonly unknown[] {

@@ -99,13 +99,18 @@ export function reportJob(
 function describeWays({ stats, nodes }: JobDetail): string[] {
   const { transports = {}, apart = [] } = stats.came ?? {};
   const ways = Object.entries(transports).map(([name, { nodes: count, bytes }]) => {
-    return `${formatBytes(bytes)} by ${name} to ${count} node${count === 1 ? "" : "s"}`;
+    return `${formatBytes(bytes)} by ${printable(name)} to ${count} node${count === 1 ? "" : "s"}`;
   });
   const names = new Map(nodes.map(({ node, name }) => [node, name ?? node]));
   const lines = apart.slice(0, mostApartShown).map(({ node, bytes, reason }) => {
     return `${names.get(node) ?? node} got ${formatBytes(bytes)} by itself: ${printable(reason)}`;
   });
-  return [...(ways.length === 0 ? [] : [`it came: ${ways.join(", ")}`]), ...lines];
+  const more = apart.length - lines.length;
+  return [
+    ...(ways.length === 0 ? [] : [`it came: ${ways.join(", ")}`]),
+    ...lines,
+    ...(more === 0 ? [] : [`and ${more} more got some of it by themselves`]),
+  ];
 }
 
 function describeJob(job: JobDetail, columns: number): string[] {

@@ -182,7 +182,7 @@ export class Demands {
     return undefined;
   }
 
-  /** This was sent, its first frame being the `emission`-th of the session. Gives the member it is charged to, if any. */
+  /** This was sent, its first frame being the `emission`-th of all. Gives the member it is charged to, if any. */
   sent({ block, index, count }: Repairs, emission: number): number | undefined {
     const demand = this.#open(block);
     const { singles } = demand;

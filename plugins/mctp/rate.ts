@@ -84,8 +84,9 @@ class Path {
 
 /** The session has given way, and looks whether that helps. */
 interface Test {
-  /** How fast it was. */
+  /** How fast it was, and how much of that left. */
   readonly before: number;
+  readonly leaving: number;
   /** What was lost then, by the paths that lost more than usual. */
   readonly losses: ReadonlyMap<Path, number>;
   readonly from: Millis;
@@ -105,6 +106,8 @@ export class RateControl {
   #peak = 0;
   #roundTripMs = 5;
   #sentBytes = 0;
+  /** What left lately. */
+  #usedPerSecond = 0;
   #wasDeep = false;
   #hushedAt: Millis = -Infinity;
   #rateBeforeHush = 0;
@@ -146,6 +149,7 @@ export class RateControl {
     if (now < this.#lookAt) return;
     const spanMs = lookMs + now - this.#lookAt;
     const usedPerSecond = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
+    this.#usedPerSecond = Math.max(usedPerSecond, this.#usedPerSecond * 0.9);
     const reporting = [...this.#paths.values()].filter(({ sent }) => sent > 0);
     if (this.#test !== undefined) return this.#lookAtTest(this.#test, now, sentBytes);
     this.#next(now, sentBytes);
@@ -156,7 +160,7 @@ export class RateControl {
     const losing = reporting.filter(({ losesMore }) => losesMore);
     const isDeep = this.#areMany(reporting.filter(({ waitMs }) => waitMs > deepMs));
     if (this.#areMany(losing)) this.#beginTest(losing, now);
-    else if (isDeep && this.#wasDeep) this.#giveWay(now, this.bytesPerSecond);
+    else if (isDeep && this.#wasDeep) this.#giveWay(now, this.#leaving(this.bytesPerSecond));
     else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
     this.#wasDeep = isDeep;
     for (const path of reporting) path.reset();
@@ -167,7 +171,7 @@ export class RateControl {
   #hush(now: Millis): void {
     this.#hushedAt = now;
     this.#rateBeforeHush = this.bytesPerSecond;
-    this.#bytesPerSecond = this.#rateBeforeHush * hushShare;
+    this.#bytesPerSecond = this.#leaving(this.#rateBeforeHush) * hushShare;
     for (const path of this.#paths.values()) path.bestMs = Infinity;
     this.#lookAt = now + hushMs;
   }
@@ -185,6 +189,11 @@ export class RateControl {
     this.#sentBytes = sentBytes;
   }
 
+  /** What of a rate really leaves: what waits in this host is no part of it. */
+  #leaving(rate: number): number {
+    return Math.min(rate, Math.max(this.#usedPerSecond * 1.05, this.#limits.leastBytesPerSecond));
+  }
+
   /** A few whose own way is narrow are served another way, and do not slow the others. */
   #areMany(paths: readonly Path[]): boolean {
     return paths.length > 0 && paths.length * 3 >= this.#paths.size;
@@ -192,23 +201,26 @@ export class RateControl {
 
   #beginTest(losing: readonly Path[], now: Millis): void {
     const before = this.bytesPerSecond;
+    const leaving = this.#leaving(before);
+    const losses = new Map(losing.map((path) => [path, path.loss]));
     const from = now + settleMs + this.#roundTripMs;
-    this.#test = { before, losses: new Map(losing.map((path) => [path, path.loss])), from, until: from + testMs };
-    this.#bytesPerSecond = before * cubicBeta;
+    this.#test = { before, leaving, losses, from, until: from + testMs };
+    this.#bytesPerSecond = leaving * cubicBeta;
   }
 
-  #lookAtTest({ before, losses, from, until }: Test, now: Millis, sentBytes: number): void {
+  #lookAtTest({ before, leaving, losses, from, until }: Test, now: Millis, sentBytes: number): void {
     this.#next(now, sentBytes);
-    const tested = [...losses.keys()].filter(({ sent }) => sent > 0);
+    const tested = [...losses.keys()];
     if (now < from) for (const path of this.#paths.values()) path.reset();
-    if (now < until || (tested.length === 0 && now < until + settleMs)) return;
+    if (now < until || (tested.every(({ sent }) => sent === 0) && now < until + settleMs)) return;
     this.#test = undefined;
-    const still = tested.filter((path) => path.loss >= chanceShare * (losses.get(path) ?? 0));
-    const wasChance = still.length * 2 > tested.length;
-    if (wasChance) {
+    // Of all together: each alone has lost a handful.
+    const lossBefore = tested.reduce((sum, path) => sum + (losses.get(path) ?? 0), 0) / tested.length;
+    const [lost, sent] = tested.reduce(([l, s], path) => [l + path.lost, s + path.sent], [0, 0]);
+    if (sent > 0 && lost / sent >= chanceShare * lossBefore) {
       for (const path of this.#paths.values()) path.chance = Math.max(path.chance, path.loss, losses.get(path) ?? 0);
       this.#bytesPerSecond = before;
-    } else this.#giveWay(now, before);
+    } else this.#giveWay(now, leaving);
     for (const path of this.#paths.values()) path.reset();
   }
 

@@ -1,10 +1,12 @@
 import type { Machine, Millis, Wake } from "distributary/sdk";
+import { Chance } from "./chance.ts";
 import { mostFrames } from "./geometry.ts";
 import type { Geometry } from "./geometry.ts";
 import { greetingShare, idHash, isAsked } from "./messages.ts";
 import type { Lack, Repair, Report } from "./messages.ts";
 import { OpenBlock } from "./open-block.ts";
 import type { ReceiverEffect, ReceiverEvent } from "./receiver-events.ts";
+import { Silence } from "./silence.ts";
 
 export interface ReceiverOptions {
   readonly geometry: Geometry;
@@ -20,10 +22,6 @@ export interface ReceiverOptions {
   readonly seed: number;
 }
 
-/** A session of which nothing is heard for so long is over. */
-export const silenceMs = 3_000;
-/** What came while this process was held up is read within this time after it goes on. */
-const readingMs = 100;
 /** Frames that may overtake others on their way. */
 const reorderFrames = 8;
 /** As long as no frame comes, nothing is late before this. */
@@ -49,6 +47,8 @@ const stage = { none: 0, open: 1, done: 2 } as const;
 export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   readonly #options: ReceiverOptions;
   readonly #hash: number;
+  readonly #chance: Chance;
+  readonly #silence = new Silence();
   readonly #stages: Uint8Array;
   readonly #open = new Map<number, OpenBlock>();
   /** For each block the latest frame of it that was seen; when it was reported, and what was the latest frame then. */
@@ -66,9 +66,6 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #seen = 0;
   #seenAt: Millis = 0;
   #received = 0;
-  #heardAt: Millis = 0;
-  /** When that was first found to be too long ago. */
-  #silentAt: Millis = -Infinity;
   #awakeSince: Millis = 0;
   #hadSomething = false;
   #reportAt: Millis = Infinity;
@@ -79,7 +76,6 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #dismissal: string | undefined;
   #state: "new" | "receiving" | "complete" | "ended" = "new";
   #effects: ReceiverEffect[] = [];
-  #draw: number;
   wakeAt: Millis = Infinity;
 
   constructor(options: ReceiverOptions) {
@@ -90,7 +86,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     this.#touched = new Float64Array(blockCount);
     this.#reportedAt = new Float64Array(blockCount).fill(-Infinity);
     this.#reportedSeen = new Float64Array(blockCount).fill(-1);
-    this.#draw = options.seed;
+    this.#chance = new Chance(options.seed);
   }
 
   handle(event: ReceiverEvent | Wake, now: Millis): ReceiverEffect[] {
@@ -106,12 +102,10 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   }
 
   #take(event: ReceiverEvent | Wake, now: Millis): void {
-    if (event.type !== "wake") this.#heardAt = now;
+    if (event.type !== "wake") this.#silence.heard(now);
     switch (event.type) {
       case "frame":
         this.#frame(event.block, event.index, event.emission, now);
-        break;
-      case "wake":
         break;
       case "start":
         this.#start(now);
@@ -140,10 +134,9 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     this.#state = "receiving";
     for (let block = 0; block < this.#stages.length; block += 1) if (this.#options.has(block)) this.#done(block);
     this.#hadSomething = this.#doneCount > 0;
-    this.#heardAt = now;
     this.#seenAt = now;
     // Who has something already says so before anything is sent; the others silently take part (CM-19).
-    this.#reportAt = now + this.#random() * this.#options.reportMs * (this.#hadSomething ? greetingShare : 1.5);
+    this.#reportAt = now + this.#chance.next() * this.#options.reportMs * (this.#hadSomething ? greetingShare : 1.5);
     this.#finish(now);
   }
 
@@ -194,6 +187,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   }
 
   #finish(now: Millis): void {
+    this.#silence.gained(this.#doneCount, now);
     if (this.#doneCount < this.#stages.length || this.#state !== "receiving") return;
     this.#state = "complete";
     this.#effects.push({ type: "complete" });
@@ -213,26 +207,19 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
 
   #asked(now: Millis): void {
     // Not sooner if it was to report anyway: all who are asked together answer evenly over the time.
-    if (!this.#isAsked) this.#reportAt = now + this.#random() * this.#options.reportMs;
+    if (!this.#isAsked) this.#reportAt = now + this.#chance.next() * this.#options.reportMs;
     this.#isAsked = true;
   }
 
   #settle(now: Millis): void {
     if (this.#state === "ended") return;
-    if (this.#isSilent(now)) return this.#end("the leader fell silent");
+    if (this.#silence.isSure(now)) return this.#end("the leader fell silent");
+    if (this.#state === "receiving" && this.#silence.isInVain(now)) return this.#end("nothing comes of it");
     if (now >= this.#reportAt) {
       this.#report(now);
-      this.#reportAt = now + this.#options.reportMs * (0.5 + this.#random());
+      this.#reportAt = now + this.#options.reportMs * (0.5 + this.#chance.next());
     }
-    const silentAt = this.#silentAt > this.#heardAt ? this.#silentAt + readingMs : this.#heardAt + silenceMs;
-    this.wakeAt = Math.min(silentAt, this.#reportAt);
-  }
-
-  /** Whether the leader is: found out twice, because what it said may wait to be read. */
-  #isSilent(now: Millis): boolean {
-    if (now - this.#heardAt < silenceMs) return false;
-    if (this.#silentAt <= this.#heardAt) this.#silentAt = now;
-    return now - this.#silentAt >= readingMs;
+    this.wakeAt = Math.min(this.#silence.dueAt, this.#reportAt);
   }
 
   #report(now: Millis): void {
@@ -306,17 +293,6 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     this.#state = "ended";
     this.wakeAt = Infinity;
     this.#effects.push({ type: "end", reason: isComplete ? undefined : (this.#dismissal ?? reason) });
-  }
-
-  /** From 0 to 1 (splitmix32, by Sebastiano Vigna's constants for murmur3's finalizer). */
-  #random(): number {
-    this.#draw = (this.#draw + 0x9e3779b9) | 0;
-    let mixed = this.#draw ^ (this.#draw >>> 16);
-    mixed = Math.imul(mixed, 0x21f0aaad);
-    mixed ^= mixed >>> 15;
-    mixed = Math.imul(mixed, 0x735a2d97);
-    mixed ^= mixed >>> 15;
-    return (mixed >>> 0) / 2 ** 32;
   }
 }
 

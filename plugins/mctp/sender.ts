@@ -1,14 +1,17 @@
 import type { Machine, Millis, Wake } from "distributary/sdk";
 import { Demands } from "./demands.ts";
 import { EmissionLog } from "./emission-log.ts";
+import { FirstPass } from "./first-pass.ts";
 import type { Geometry } from "./geometry.ts";
 import { greetingShare } from "./messages.ts";
 import type { Repair, Report } from "./messages.ts";
+import { Pacing } from "./pacing.ts";
 import { Participants } from "./participants.ts";
 import type { Participant } from "./participants.ts";
 import { RateControl } from "./rate.ts";
 import type { RateLimits } from "./rate.ts";
 import type { SenderEffect, SenderEvent } from "./sender-events.ts";
+import { longestTryMs, Tries } from "./tries.ts";
 
 export interface SenderOptions {
   readonly geometry: Geometry;
@@ -23,18 +26,9 @@ export interface SenderOptions {
   readonly wireBytes: number;
 }
 
-/** What is at most sent at once, besides what a millisecond takes. */
-const mostBurst = 44;
-/** What may be caught up on when the process was late. */
-const creditMs = 10;
-/** As long as more than this waits in the process, nothing is added. */
-const mostBacklogBytes = 256 * 1024;
-/** Tries without progress before members are given up (CM-22). */
-const mostTries = 10;
-const longestPollMs = 1_000;
 /** No frame takes so long, even if it waits in a deep queue. */
 const lostMs = 200;
-/** Who spoils what others need can have it sent again and again: at most so many times everything, and so many frames. */
+/** Who spoils what others need can have it sent again: at most so many times everything, and so many frames. */
 const mostInVain = 20;
 const leastInVain = 2_048;
 /** The share of a session that may be sent for one member alone, and so many frames in any case. */
@@ -52,29 +46,19 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   readonly #demands: Demands;
   readonly #rate: RateControl;
   readonly #log = new EmissionLog();
-  /** Blocks that are ready and were not sent yet, as ranges; none of them is needed if nobody lacks it. */
-  readonly #fresh: { from: number; to: number }[] = [];
+  readonly #first: FirstPass;
+  readonly #pacing: Pacing;
+  readonly #tries = new Tries();
+  /** The how manieth time something of each block was sent last. */
   readonly #passes: Uint8Array;
-  /** What anybody lacks, as members said at the start; undefined: everything. */
-  #lacking: Uint8Array | undefined;
-  #unready: number;
-  #nextFrame = 0;
   #emitted = 0;
-  #sentBlocks = 0;
   #frames = { first: 0, repair: 0 };
   #reports = 0;
   #effects: SenderEffect[] = [];
   #state: "new" | "gathering" | "sending" | "ended" = "new";
   #gatherUntil: Millis = 0;
-  #credit = 0;
-  #creditAt: Millis = 0;
-  #backlogBytes = 0;
   #pollAt: Millis = 0;
   #hasPolled = false;
-  /** Tries in a row without progress; when the last try was, and the last progress. */
-  #tries = 0;
-  #triedAt: Millis = 0;
-  #progressAt: Millis = 0;
   #quorumAt: Millis = Infinity;
   wakeAt: Millis = Infinity;
 
@@ -84,13 +68,15 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     this.#participants = new Participants(members);
     this.#demands = new Demands(this.#participants.all.length, (block) => geometry.sourcesOf(block), repair);
     this.#rate = new RateControl(limits, wireBytes, now);
-    this.#passes = new Uint8Array(geometry.blockCount);
-    this.#unready = geometry.blockCount;
+    this.#first = new FirstPass(geometry);
+    this.#pacing = new Pacing(wireBytes);
+    this.#passes = new Uint8Array(geometry.blockCount).fill(1);
   }
 
   /** How far it is, for announcements. */
   get progress(): { readonly emitted: number; readonly sentBlocks: number; readonly bytesPerSecond: number } {
-    return { emitted: this.#emitted, sentBlocks: this.#sentBlocks, bytesPerSecond: this.#rate.bytesPerSecond };
+    const { sentBlocks } = this.#first;
+    return { emitted: this.#emitted, sentBlocks, bytesPerSecond: this.#rate.bytesPerSecond };
   }
 
   handle(event: SenderEvent | Wake, now: Millis): SenderEffect[] {
@@ -98,7 +84,9 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     this.#take(event, now);
     if (this.#state === "gathering" && now >= this.#gatherUntil) this.#begin();
     if (this.#state === "sending") this.#work(now);
-    return this.#flush();
+    const effects = this.#effects;
+    if (effects.length > 0) this.#effects = [];
+    return effects;
   }
 
   #take(event: SenderEvent | Wake, now: Millis): void {
@@ -109,24 +97,17 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
         this.#start(now);
         break;
       case "ready":
-        this.#unready -= event.to - event.from;
-        this.#fresh.push({ from: event.from, to: event.to });
+        this.#first.ready(event.from, event.to);
         break;
       case "report":
         this.#report(event.report, now);
         break;
       case "backlog":
-        this.#backlogBytes = event.bytes;
+        this.#pacing.backlogBytes = event.bytes;
         break;
       case "limit":
         this.#rate.limit(event.bytesPerSecond);
     }
-  }
-
-  #flush(): SenderEffect[] {
-    const effects = this.#effects;
-    if (effects.length > 0) this.#effects = [];
-    return effects;
   }
 
   #start(now: Millis): void {
@@ -134,8 +115,8 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     const isSmall = geometry.blockCount === 1 && geometry.lengthOf(0) <= smallBytes;
     this.#state = "gathering";
     this.#gatherUntil = isSmall ? now : now + reportMs * greetingShare + 10;
-    this.#creditAt = this.#gatherUntil;
-    this.#triedAt = this.#gatherUntil;
+    this.#pacing.begin(this.#gatherUntil);
+    this.#tries.begin(this.#gatherUntil);
     this.wakeAt = this.#gatherUntil;
     if (this.#participants.all.length === 0) this.#end();
   }
@@ -143,7 +124,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   /** Everybody who has something has said so by now: if all did, what nobody lacks is left out. */
   #begin(): void {
     this.#state = "sending";
-    if (this.#participants.count("silent") > 0) this.#lacking = undefined;
+    if (this.#participants.count("silent") > 0) this.#first.unlimit();
   }
 
   #report(said: Report, now: Millis): void {
@@ -163,7 +144,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
       });
     }
     // Whether it helps is not said; so what is sent in vain is limited as well.
-    if (report.isComplete || report.received !== receivedBefore) this.#progressAt = now;
+    if (report.isComplete || report.received !== receivedBefore) this.#tries.progress(now);
     // What went out long ago and was not seen is lost, whether a poll has told the member of it or not.
     this.#hear(member, { ...report, seen: Math.max(report.seen, this.#log.sentBy(now - lostMs)) });
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
@@ -172,21 +153,21 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   #hear(member: Participant, { lacks, seen, hasMore, received, isComplete }: Report): void {
     const { geometry } = this.#options;
     const isGathering = this.#state !== "sending";
-    if (isGathering) this.#lacking ??= new Uint8Array(geometry.blockCount);
+    if (isGathering) this.#first.limit();
     let next = 0;
     for (const { block, blocks, frames, which } of lacks) {
       // Blocks are named in their order, so that no report is more work than there are.
       if (block < next) break;
       next = Math.min(block + blocks, geometry.blockCount);
-      for (let each = block; each < next; each += 1) {
-        if (isGathering) (this.#lacking as Uint8Array)[each] = 1;
-        else if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
+      if (isGathering) this.#first.lack(block, next);
+      for (let each = block; each < next && !isGathering; each += 1) {
+        if (which === undefined) this.#demands.lacks(member.index, each, frames, seen);
         else this.#demands.wants(member.index, each, which, seen);
       }
     }
     // Nothing was sent yet: who received something, or lacks nothing and is not complete, was misled by somebody.
     const isMisled = received > 0 || (lacks.length === 0 && !isComplete);
-    if (isGathering && (hasMore || isMisled)) this.#lacking?.fill(1);
+    if (isGathering && (hasMore || isMisled)) this.#first.lack(0, geometry.blockCount);
   }
 
   /** One member must not cost the others much: it is left if what is sent for it alone is more than a small share. */
@@ -209,45 +190,29 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     this.#rate.look(now, this.#emitted * this.#options.wireBytes);
     if (this.#participants.openCount === 0) return this.#end();
     if (now - this.#quorumAt > quorumGraceMs) return this.#giveUp("the quorum has it, and did not wait longer");
-    if (this.#unready > 0) this.#progressAt = now;
-    if (now - this.#triedAt >= longestPollMs) this.#try(now);
+    if (this.#first.isWaiting) this.#tries.renew(now);
+    if (this.#tries.isDue(now)) this.#try(now);
     if (this.#state !== "sending") return;
-    this.#earn(now);
-    if (this.#backlogBytes <= mostBacklogBytes) this.#emit(now);
-    if (this.#hasWork) {
+    this.#pacing.earn(now, this.#rate.bytesPerSecond);
+    this.#emit(now);
+    if (this.#demands.isPending || this.#first.isPending) {
       this.#hasPolled = false;
-      const { wireBytes } = this.#options;
-      const bytesPerMs = this.#rate.bytesPerSecond / 1_000;
-      const wanted = Math.max(wireBytes, Math.min(bytesPerMs, mostBurst * wireBytes));
-      this.wakeAt = now + Math.max(1, (wanted - this.#credit) / bytesPerMs);
+      this.wakeAt = this.#pacing.nextAt(now, this.#rate.bytesPerSecond);
     } else this.#poll(now);
   }
 
-  get #hasWork(): boolean {
-    return this.#demands.isPending || this.#fresh.length > 0;
-  }
-
-  #earn(now: Millis): void {
-    const bytesPerMs = this.#rate.bytesPerSecond / 1_000;
-    const most = Math.max(2 * this.#options.wireBytes, bytesPerMs * creditMs);
-    this.#credit = Math.min(most, this.#credit + (now - this.#creditAt) * bytesPerMs);
-    this.#creditAt = now;
-  }
-
   #emit(now: Millis): void {
-    const { wireBytes } = this.#options;
-    while (this.#credit >= wireBytes) {
-      const most = Math.min(mostBurst, Math.floor(this.#credit / wireBytes));
+    for (let most = this.#pacing.room; most > 0; most = this.#pacing.room) {
       const count = this.#emitRepairs(most, now) || this.#emitFresh(most, now);
       if (count === 0) break;
-      this.#credit -= count * wireBytes;
+      this.#pacing.spend(count);
     }
   }
 
   #emitRepairs(most: number, now: Millis): number {
     const run = this.#demands.next(most);
     if (run === undefined) return 0;
-    const pass = Math.min(255, (this.#passes[run.block] ?? 1) + 1);
+    const pass = Math.min(255, (this.#passes[run.block] as number) + 1);
     this.#passes[run.block] = pass;
     this.#frames.repair += run.count;
     const charged = this.#demands.sent(run, this.#say(run.block, run.index, run.count, pass, now));
@@ -256,34 +221,13 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   }
 
   #emitFresh(most: number, now: Millis): number {
-    const { geometry } = this.#options;
-    for (let range = this.#fresh[0]; range !== undefined; range = this.#fresh[0]) {
-      while (this.#nextFrame === 0 && range.from < range.to && this.#lacking?.[range.from] === 0) {
-        this.#demands.skip(range.from);
-        this.#passed(range);
-      }
-      if (range.from >= range.to) {
-        this.#fresh.shift();
-        continue;
-      }
-      const block = range.from;
-      const count = Math.min(most, geometry.sourcesOf(block) - this.#nextFrame);
-      this.#progressAt = now;
-      this.#demands.begun(block, this.#say(block, this.#nextFrame, count, 1, now), count);
-      this.#frames.first += count;
-      this.#nextFrame += count;
-      if (this.#nextFrame === geometry.sourcesOf(block)) this.#passed(range);
-      return count;
-    }
-    return 0;
-  }
-
-  /** The first block of this range was sent, or nobody lacks it. */
-  #passed(range: { from: number; to: number }): void {
-    this.#passes[range.from] = 1;
-    this.#nextFrame = 0;
-    range.from += 1;
-    while (this.#sentBlocks < this.#passes.length && this.#passes[this.#sentBlocks] !== 0) this.#sentBlocks += 1;
+    const run = this.#first.next(most, (block) => this.#demands.skip(block));
+    if (run === undefined) return 0;
+    const { block, index, count } = run;
+    this.#tries.renew(now);
+    this.#frames.first += count;
+    this.#demands.begun(block, this.#say(block, index, count, 1, now), count);
+    return count;
   }
 
   #say(block: number, index: number, count: number, pass: number, now: Millis): number {
@@ -294,16 +238,16 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     return emission;
   }
 
-  /** Nothing is left to send: says so, and asks those who are still open, ever more slowly while nothing comes of it. */
+  /** Nothing is left to send: says so, and asks those who are still open, ever more slowly if nothing comes of it. */
   #poll(now: Millis): void {
     if (!this.#hasPolled) {
       this.#hasPolled = true;
       this.#ask([nobody]);
       this.#pollAt = now + this.#pauseMs;
-    } else if (now >= this.#pollAt && this.#unready > 0) {
+    } else if (now >= this.#pollAt && this.#first.isWaiting) {
       // The data itself is still on its way: members need only know that this goes on.
       this.#ask([nobody]);
-      this.#pollAt = now + longestPollMs;
+      this.#pollAt = now + longestTryMs;
     } else if (now >= this.#pollAt) {
       this.#try(now);
       if (this.#state !== "sending") return;
@@ -314,7 +258,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   }
 
   get #pauseMs(): Millis {
-    return Math.min(longestPollMs, (2 * this.#options.reportMs + 20) * 2 ** Math.min(this.#tries, 20));
+    return Math.min(longestTryMs, (2 * this.#options.reportMs + 20) * 2 ** this.#tries.count);
   }
 
   #ask(asks: readonly (typeof nobody)[]): void {
@@ -322,11 +266,11 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     for (const each of asks) this.#effects.push({ type: "poll", emitted, sentBlocks, asks: each });
   }
 
-  /** One more try, made by asking or by sending; without progress too often, or too much for nothing, ends it. */
+  /** One more try; too many without progress, or too much sent for nothing, end it. */
   #try(now: Millis): void {
-    this.#tries = this.#progressAt > this.#triedAt ? 0 : this.#tries + 1;
-    this.#triedAt = now;
-    if (this.#tries >= mostTries) this.#giveUp(`nothing came of ${mostTries} tries`);
+    this.#tries.add(now);
+    const problem = this.#tries.problemAt(now);
+    if (problem !== undefined) this.#giveUp(problem);
     else if (this.#emitted > leastInVain + mostInVain * this.#options.geometry.frameCount)
       this.#giveUp(`${this.#emitted} frames were sent, and do not suffice`);
   }

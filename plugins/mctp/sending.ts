@@ -100,7 +100,7 @@ export class SendingSession {
     return { ...this.session, ...this.#sender.progress };
   }
 
-  /** Sends until everybody has it or was left; rejects with the signal's reason, or if what is to be sent is damaged. */
+  /** Sends until everybody has it or was left; rejects with the signal's reason, or if a piece is damaged. */
   async run(signal: AbortSignal): Promise<Delivered> {
     const over = AbortSignal.any([signal, this.#stop.signal]);
     const abort = () => this.#end.reject(signal.reason);

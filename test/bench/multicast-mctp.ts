@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LogEntry, Program } from "../system/program.ts";
+import type { LogEntry } from "../system/program.ts";
 import type { NodeOptions } from "./multicast-node.ts";
 import { sender } from "./multicast-trial.ts";
 import type { Cell, Contender, Trial } from "./multicast-trial.ts";
@@ -32,8 +32,7 @@ export function mctp({ variant, options = startAtLink, isPlain = false, profiles
         await started.says("joined");
         return started;
       };
-      const members: Program[] = [];
-      for (const host of trial.receivers) members.push(await start(host));
+      const members = await Promise.all(trial.receivers.map(start));
       const leader = await start(sender);
       if (profiles !== undefined) {
         trial.defer(async () => void (await Promise.all([leader, ...members].map((node) => node.kill("SIGTERM")))));

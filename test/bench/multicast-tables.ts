@@ -21,13 +21,13 @@ function captionOf({ megabits, receivers, mebibytes }: Cell): string {
 
 function tableOf(outcomes: readonly Outcome[]): string {
   const losses = [...new Set(outcomes.map(({ cell }) => cell.loss))].sort((a, b) => a - b);
+  const ends = [...new Set([losses.at(0) ?? 0, losses.at(-1) ?? 0])];
   const rows = [...Map.groupBy(outcomes, ({ contender }) => contender)].map(([contender, its]) => {
-    const columns = losses.map((loss) => its.filter(({ cell }) => cell.loss === loss));
-    return [contender, ...columns.map(courseOf), cpuOf(columns[0] ?? []), cpuOf(columns.at(-1) ?? [])];
+    const at = (loss: number) => its.filter(({ cell }) => cell.loss === loss);
+    return [contender, ...losses.map((loss) => courseOf(at(loss))), ...ends.map((loss) => cpuOf(at(loss)))];
   });
-  const percents = losses.map((loss) => `${format(loss * 100)} %`);
-  const cpus = [percents[0], percents.at(-1)].map((loss) => `CPU s at ${loss}`);
-  return table(["", ...percents, ...cpus], rows);
+  const percent = (loss: number) => `${format(loss * 100)} %`;
+  return table(["", ...losses.map(percent), ...ends.map((loss) => `CPU s at ${percent(loss)}`)], rows);
 }
 
 /** Median of the seconds, all between which they were, and what was sent. */

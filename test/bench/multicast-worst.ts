@@ -15,7 +15,7 @@ import type { Contender } from "./multicast-trial.ts";
 const [rounds = 5] = process.argv.slice(2).map(Number);
 const cell = { receivers: 4, mebibytes: 25, loss: 0.01, megabits: 100 };
 const losses = { alike: 0.01, worst: 0.3 };
-const limitMs = 60_000;
+const limitMs = 20_000;
 
 interface Moments {
   /** When all but the worst had a copy, in seconds. */

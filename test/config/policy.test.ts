@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compressorFor, policySchema, quorumOf } from "../../config/policy.ts";
+import { ceilingsOf, compressorFor, policyProblems, policySchema, quorumOf } from "../../config/policy.ts";
 import type { Policy } from "../../config/policy.ts";
 import { compileSchema } from "../../config/validate.ts";
 
@@ -46,4 +46,31 @@ describe("quorumOf", () => {
     ["9", 7, 7],
     ["100%", 0, 0],
   ])("takes %s of %d nodes for %d", (quorum, nodes, least) => expect(quorumOf(policy({ quorum }), nodes)).toBe(least));
+});
+
+describe("ceilings of what leaders send", () => {
+  it("are told in bytes a second and minutes since midnight, in the order in which they stand", () => {
+    const segmentCeilings = [
+      { most: "10 MB", hours: "08:00-18:30" },
+      { most: "64 KiB", hours: "22:00-06:00" },
+      { most: "100 MB" },
+    ];
+    expect(ceilingsOf(policy({ segmentCeilings }))).toEqual([
+      { bytesPerSecond: 10_000_000, fromMinute: 480, toMinute: 1_110 },
+      { bytesPerSecond: 65_536, fromMinute: 1_320, toMinute: 360 },
+      { bytesPerSecond: 100_000_000, fromMinute: 0, toMinute: 0 },
+    ]);
+    expect(ceilingsOf(policy())).toEqual([]);
+  });
+
+  it.each(["8:00-18:00", "08:00", "24:00-06:00", "08:60-09:00", "08:00 - 18:00", "08:00-18:00x"])(
+    "have no hours like '%s'",
+    (hours) => expect(() => policy({ segmentCeilings: [{ most: "1 MB", hours }] })).toThrow("hours"),
+  );
+
+  it("let something through", () => {
+    const problems = (most: string) => policyProblems(policy({ segmentCeilings: [{ most: "1 MB" }, { most }] }));
+    expect(problems("1 B")).toEqual([]);
+    expect(problems("0 B")).toMatchObject([{ path: ["segmentCeilings", 1, "most"] }]);
+  });
 });

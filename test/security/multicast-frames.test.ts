@@ -148,7 +148,7 @@ describe("SEC-15: what is not what the leader sent comes to nothing", { timeout:
     await expectWhole();
   });
 
-  it("SEC-15: nor does a piece that is damaged at the leader: it ends the session, and is not sent", async () => {
+  it("SEC-24: a piece that is damaged at the leader ends the session, and is not sent", async () => {
     const rotten = new MemoryPieces(content, pieceBytes);
     rotten.damage(3);
     rotten.read = (index) => {
@@ -231,7 +231,8 @@ describe("SEC-16: no key seals two things with one nonce", () => {
       const running = leader.session.run(stop.signal).catch(() => undefined);
       for (let received = 0; received < 30; received += 1) {
         await leader.clock.advance(50);
-        const said = { seen: leader.session.announced.emitted, received, lacks: [{ block: 0, blocks: 9, frames: 255 }] };
+        const lacks = [{ block: 0, blocks: 9, frames: 255 }];
+        const said = { seen: leader.session.announced.emitted, received, lacks };
         for (const member of ["n1", "n2"]) leader.udp.arrive(leader.forger.report({ member, ...said }));
       }
       stop.abort();

@@ -1,5 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Lack, Report } from "../../plugins/mctp/messages.ts";
+import type { PieceStore } from "../../sdk/index.ts";
+import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
+import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";
+import { leading } from "../plugins/mctp/by-hand.ts";
 import { deliverBeside } from "../plugins/mctp/insider.ts";
 import type { Insider, Outcome } from "../plugins/mctp/insider.ts";
 
@@ -86,5 +90,40 @@ describe("SEC-13: who asks for everything again and again costs the others littl
     const outcome = await deliverBeside({ sizeBytes, isRegistered: true, act });
     expectUsual(outcome, 1.25);
     expect(outcome.endedMs).toBeLessThan(calm.tookMs + 15_000);
+  });
+
+  it("SEC-13: nor does it keep a session open by what it says", async () => {
+    const source = new MemoryPieces(noiseBytes(300_000), 100_000);
+    const { clock, forger, session, udp } = await leading(source, ["n1", "n2"]);
+    const ended = session.run(new AbortController().signal);
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    for (let received = 3; !isOver && clock.now() < 600_000; received += 1) {
+      await clock.advance(200);
+      const seen = session.announced.emitted;
+      udp.arrive(forger.report({ member: "n1", seen, received: 3, isComplete: true }));
+      udp.arrive(forger.report({ member: "n2", seen, received }));
+    }
+    expect(isOver).toBe(true);
+    expect(await ended).toMatchObject({ complete: ["n1"], left: [{ member: "n2" }] });
+  });
+
+  it("SEC-13: no report is much work, however much there is", async () => {
+    const pieceCount = 100_000;
+    const from: PieceStore = {
+      ...{ assignment: "ab".repeat(32), sizeBytes: pieceCount * 2 ** 20, pieceBytes: 1 << 20, pieceCount },
+      ...{ has: () => false, read: () => new Uint8Array(), write: () => undefined },
+    };
+    const { clock, forger, session, udp } = await leading(from, ["n1", "n2"]);
+    const stop = new AbortController();
+    const ended = session.run(stop.signal).catch(() => undefined);
+    await clock.advance(100);
+    const lacks = Array.from({ length: 200 }, (_, at): Lack => ({ block: at * 1_000, blocks: 65_535, frames: 255 }));
+    const before = process.threadCpuUsage();
+    for (let received = 0; received < 20; received += 1) udp.arrive(forger.report({ member: "n1", received, lacks }));
+    const { user, system } = process.threadCpuUsage(before);
+    expect((user + system) / 1_000 / 20).toBeLessThan(100);
+    stop.abort();
+    await ended;
   });
 });

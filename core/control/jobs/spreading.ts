@@ -17,8 +17,9 @@ export interface SpreadingOptions {
 
 /** Less than this, counted once for each node, is fetched from control by each: another hop would only take time. */
 const leastBytes = 256 * 1024;
-/** Words of leaders that are kept of a job. */
+/** Words of leaders that are kept of a job, and numbers in each. */
 const mostWords = 100;
+const mostCounters = 100;
 const notHeard = "it did not hear the leader send";
 
 /** Nodes of one segment that get the same data, by way of their leader. */
@@ -77,13 +78,15 @@ export class Spreading {
     this.#waiting.push({ node, sections });
   }
 
-  /** A node has it, or will not get it. */
-  settled(node: string, came: Readonly<Record<string, number>> = {}): void {
+  /** A node has it, or will not get it. Others than these transports it cannot have used, whatever it says. */
+  settled(node: string, said: Readonly<Record<string, number>> = {}): void {
+    const { transport: byPeer, segmentTransport } = this.#options;
+    const came = Object.entries(said).filter(([by]) => by === byPeer || by === segmentTransport);
     const waiting = this.#spreads.filter(({ open }) => open.delete(node));
     const together = new Set(waiting.flatMap(({ transport }) => transport ?? []));
-    const bytes = Object.entries(came).reduce((sum, [by, count]) => sum + (together.has(by) ? 0 : count), 0);
+    const bytes = came.reduce((sum, [by, count]) => sum + (together.has(by) ? 0 : count), 0);
     if (together.size > 0 && bytes > 0) this.#apart.set(node, bytes);
-    for (const [transport, bytes] of Object.entries(came)) {
+    for (const [transport, bytes] of came) {
       const { nodes, bytes: before } = this.#came.get(transport) ?? { nodes: 0, bytes: 0 };
       this.#came.set(transport, { nodes: nodes + 1, bytes: before + bytes });
     }
@@ -93,14 +96,15 @@ export class Spreading {
   spread(node: string, word: SpreadWord): void {
     if (!this.#leaders.has(node)) return;
     const { job, events, log } = { ...this.#parts, job: this.#options.job };
-    if (this.#words.length < mostWords) this.#words.push(word);
+    const counters = Object.fromEntries(Object.entries(word.counters).slice(0, mostCounters));
+    if (this.#words.length < mostWords) this.#words.push({ ...word, counters });
     const { transport, complete, left } = word;
-    log.info({ job, transport, complete, left: left.length, ...word.counters }, "a leader sent to its segment");
+    log.info({ job, transport, complete, left: left.length, ...counters }, "a leader sent to its segment");
     for (const { member, reason } of left.slice(0, mostWords)) {
       const name = this.#parts.segments.nameOf(member);
       log.warn({ job, node: name, transport, reason }, "a node is served by itself");
     }
-    events.emit({ type: "spread", job, transport, complete, left: left.length, counters: word.counters });
+    events.emit({ type: "spread", job, transport, complete, left: left.length, counters });
   }
 
   /** Nobody needs anything of it any more. */

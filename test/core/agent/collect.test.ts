@@ -108,6 +108,16 @@ describe("a node that collects data", () => {
     expect((await node.finished(node.run())).error).toMatchObject({ code: "DIST_ERR_PROVIDER_UNUSABLE" });
   });
 
+  it("does not count what it had already", async () => {
+    const node = await trial(async (_io, _source, _range, into) => {
+      into.write(0, cut[0] ?? new Uint8Array());
+      throw broken("always");
+    });
+    node.store.write(0, cut[0] ?? new Uint8Array());
+    await node.finished(node.run({ mostTries: 1 }));
+    expect(node.came).toEqual({});
+  });
+
   it("asks control in vain only so often if it is told how often", async () => {
     let times = 0;
     const node = await trial(async () => {

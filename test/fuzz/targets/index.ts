@@ -9,6 +9,7 @@ import { contentTargets } from "./content.ts";
 import { fileTargets } from "./files.ts";
 import { identityTargets } from "./identities.ts";
 import { linkTargets } from "./link.ts";
+import { multicastTargets } from "./multicast.ts";
 import { nameTargets } from "./names.ts";
 import { providerTargets } from "./providers.ts";
 
@@ -26,4 +27,5 @@ export const targets: readonly Target[] = [
   ...auditTargets,
   ...confinementTargets,
   ...channelTargets,
+  ...multicastTargets,
 ];

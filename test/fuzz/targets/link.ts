@@ -33,11 +33,15 @@ const reports: readonly FromNode[] = [
   {
     ...{ type: "hello", bootId: "ab", name: "web-1", labels: { tier: "edge" }, location: "eu", platform: "linux" },
     ...{ version: "0.1.0", cpuCount: 2, memoryBytes: 2 ** 33, freeDiskBytes: 2 ** 40 },
-    ...{ providers: { deltas: ["rsync"] }, sites: [state] },
+    ...{ providers: { deltas: ["rsync"] }, sites: [state], serves: at },
   },
   { type: "room", job: "j", able: false, reason: "full" },
   { type: "progress", job: "j", doneBytes: 1, totalBytes: 2 },
-  { type: "prepared", job: "j", state },
+  { type: "prepared", job: "j", state, came: { mctp: 1_000, http: 7 } },
+  {
+    ...{ type: "spread", job: "j", assignment: tree, transport: "mctp", complete: 3 },
+    ...{ left: [{ member: "n2", reason: "it is silent" }], counters: { sentBytes: 9 } },
+  },
   { type: "switched", job: "j", state: { site: "www", lastSerial: 4 } },
   { type: "failed", job: "j", code: "DIST_ERR_ASSIGNMENT_HASH", reason: "x", state },
   {
@@ -53,7 +57,12 @@ const notice = { id: tree, site: "www", serial: 4, sizeBytes: 700, sealed: "RFNU
 const orders: readonly FromControl[] = [
   { type: "welcome", node: "n1", control: "control" },
   { type: "ask", job: "j", site: "www", diskBytes: 1, entryCount: 2 },
-  { type: "prepare", job: "j", sections: [notice, notice] },
+  { type: "prepare", job: "j", sections: [notice, notice], near: { id: "n2", host: at.address, port: at.port } },
+  {
+    ...{ type: "spread", job: "j", sections: [notice], members: ["n1", "n3"], transport: "mctp", quorum: 2 },
+    ...{ data: { group: "239.192.0.9", port: 7403 }, ceilings: [{ bytesPerSecond: 5, fromMinute: 0, toMinute: 60 }] },
+  },
+  { type: "spread-over", job: "j" },
   { type: "switch", job: "j", assignment: notice },
   { type: "forget", job: "j", site: "www", serial: 4 },
   { type: "segment" },

@@ -11,7 +11,15 @@ import { segmentTimings } from "../../../../core/protocol/segment/timings.ts";
 import { readHeader } from "../../../../core/runtime/channel/header.ts";
 import { realIo } from "../../../../core/runtime/io.ts";
 import { recordingHost } from "../../../../sdk/testkit/recording-host.ts";
-import { TrialMember, controlKey, ed25519, idOf, recordOf, segment } from "../../runtime/channel/segment-trial.ts";
+import {
+  TrialMember,
+  alive,
+  controlKey,
+  ed25519,
+  idOf,
+  recordOf,
+  segment,
+} from "../../runtime/channel/segment-trial.ts";
 
 const prefilterBytes = 4;
 
@@ -73,8 +81,31 @@ async function takePart(wallTime: () => number, change: (files: SegmentFiles) =>
     stop.abort();
     await running.catch(() => undefined);
   });
-  return { heard, running };
+  return { heard, running, part };
 }
+
+it("what the leader announces goes to those who listen; what others announce, and what was announced before, does not", async () => {
+  const { part } = await takePart(Date.now);
+  const taken: string[] = [];
+  const listening = part.channel().listen((leader, bytes) => taken.push(`${leader} ${Buffer.from(bytes).toString()}`));
+  const [leader, other] = [new TrialMember(2), new TrialMember(3)];
+  const say = (who: TrialMember, rides: string | undefined, epoch: number) => {
+    const said = rides === undefined ? {} : { rides: Buffer.from(rides) };
+    part.receive(who.channel.seal({ ...alive(), epoch, ...said }), "multicast");
+  };
+  say(leader, "one", 3);
+  say(other, "of another", 3);
+  say(other, "of another that leads by now, for all this one knows", 2);
+  say(leader, undefined, 3);
+  say(leader, "of a tenure that is over", 2);
+  say(leader, "two", 3);
+  expect(taken).toEqual([`${idOf(2)} one`, `${idOf(2)} two`]);
+  expect(part.heardLeading(idOf(2))).toBeGreaterThan(0);
+  expect(part.heardLeading(idOf(3))).toBe(-Infinity);
+  listening[Symbol.dispose]();
+  say(leader, "three", 3);
+  expect(taken).toHaveLength(2);
+});
 
 it("SEC-16: a machine that was put back to an earlier state never uses a nonce twice", async () => {
   let aheadMs = 0;

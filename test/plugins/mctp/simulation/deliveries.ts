@@ -1,5 +1,5 @@
 import { Geometry, cutFor } from "../../../../plugins/mctp/geometry.ts";
-import { silenceMs } from "../../../../plugins/mctp/receiver.ts";
+import { silenceMs } from "../../../../plugins/mctp/silence.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
 import type { WorldEvent } from "../../../../sdk/testkit/sim/world/machine-in-world.ts";
 import type { Checker } from "../../../../sdk/testkit/sim/world/simulate.ts";
@@ -28,8 +28,8 @@ export function endsWithinMs({ extent, mostFrameBytes, limits, fillMs }: Deliver
 }
 
 /**
- * M1: who is said to have everything has it, and everybody else is named with a reason. M3: in peace every session
- * ends in time, for its sender and for whoever takes part; and if nothing was wrong from its begin on, everybody has it.
+ * M1: who is said to have everything has it, and everybody else is named with a reason. M3: in peace every session ends
+ * in time, for its sender and for whoever takes part; and if nothing was wrong from its begin on, everybody has it.
  */
 export class DeliveryChecker implements Checker<MctpEvent, MctpEffect> {
   readonly #world: MctpWorld;
@@ -124,7 +124,7 @@ export class DeliveryChecker implements Checker<MctpEvent, MctpEffect> {
     if (!hasAll(pieces, assignment, range)) throw new Violation("M1", now, `n${node} has not everything`);
   }
 
-  /** Whether nobody has a reason to be left: nothing is wrong any more, nobody lies, all are waited for, and have room. */
+  /** Whether nobody has a reason to be left: nothing is wrong any more, none lies, all are waited for and have room. */
   #isPeaceful({ quorum, members, extent }: Deliver, beganAt: Millis): boolean {
     const { bounds, world } = this.#run;
     const isAll = members.length <= (quorum ?? members.length);

@@ -8,8 +8,8 @@ import { reportsAreFew } from "./promises.ts";
 /*
  * node test/plugins/mctp/simulation/long-run.ts [--runs 100000] [--first 1000000] [--members 4096]
  *
- * First counts the reports of a segment as large as there may be (M4), then plays so many runs with seeds from `first` on: the
- * tests play the lower ones. What goes wrong is shrunk and kept in `failures`, which the tests play from then on.
+ * First counts the reports of a segment as large as there may be (M4), then plays so many runs with seeds from `first`
+ * on: the tests play the lower ones. What goes wrong is shrunk and kept in `failures`; the tests play it from then on.
  */
 const { values } = parseArgs({
   options: {

@@ -25,8 +25,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "forgets to name who was left": { file: "sender", from: 'this.#participants.in("left").map(', to: "[].map(" },
   "asks nobody": { file: "sender", from: "this.#ask(this.#participants.asks());", to: "" },
-  "counts no tries": { file: "sender", from: "if (this.#tries >= mostTries)", to: "if (this.#tries === Infinity)" },
-  "tries while data is on its way": { file: "sender", from: "if (this.#unready > 0) this.#progressAt = now;", to: "" },
+  "counts no tries": { file: "tries", from: "this.count >= mostTries", to: "false" },
+  "tries while data is on its way": {
+    file: "sender",
+    from: "if (this.#first.isWaiting) this.#tries.progress(now);",
+    to: "",
+  },
   "sends in vain for ever": {
     file: "sender",
     from: "else if (this.#emitted > leastInVain",
@@ -34,17 +38,17 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "waits for more than the quorum": { file: "sender", from: "now - this.#quorumAt > quorumGraceMs", to: "now < 0" },
   "sends in spite of a backlog": {
-    file: "sender",
-    from: "if (this.#backlogBytes <= mostBacklogBytes) this",
-    to: "this",
+    file: "pacing",
+    from: "if (this.backlogBytes > mostBacklogBytes) return 0;",
+    to: "",
   },
   "does not wait for who has something": {
     file: "sender",
-    from: "if (isGathering && hasMore)",
+    from: "if (isGathering && (hasMore || isMisled))",
     to: "if (isGathering)",
   },
   "sends all that is there": {
-    file: "sender",
+    file: "first-pass",
     from: "this.#lacking?.[range.from] === 0",
     to: "this.#lacking === null",
   },
@@ -67,17 +71,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "says once that it is complete": { file: "receiver", from: "isAsked(event.asks, this.#hash)", to: "false" },
   "all report at the same moment": {
     file: "receiver",
-    from: "this.#reportAt = now + this.#random() * this.#options.reportMs;",
+    from: "this.#reportAt = now + this.#chance.next() * this.#options.reportMs;",
     to: "this.#reportAt = now + this.#options.reportMs;",
   },
   "waits for a dead leader": {
-    file: "receiver",
+    file: "silence",
     from: "if (now - this.#heardAt < silenceMs) return false;",
     to: "return false;",
   },
   "does not hear the end": { file: "receiver", from: 'this.#end("the leader has ended the session");', to: "" },
   "does not hear that it is dismissed": { file: "receiver", from: "this.#dismissal = event.reason;", to: "{}" },
   "keeps what it has to itself": { file: "receiver", from: "this.#hadSomething = this.#doneCount > 0;", to: "" },
+  "sends faster than it may": { file: "pacing", from: "this.#credit -= frames * this.#wireBytes;", to: "" },
   "keeps a frame twice": {
     file: "open-block",
     from: "if (((this.#has[index >> 3] as number) & bit) !== 0) return undefined;",

@@ -1,5 +1,5 @@
 import type { Fault } from "../../../../sdk/testkit/sim/world/faults.ts";
-import { silenceMs } from "../../../../plugins/mctp/receiver.ts";
+import { silenceMs } from "../../../../plugins/mctp/silence.ts";
 import type { Repair } from "../../../../plugins/mctp/messages.ts";
 import type { Machines } from "./machines.ts";
 import { tryOut } from "./trial.ts";
@@ -108,7 +108,7 @@ export function oneCostsTheOthersLittle(machines?: Machines): string | undefined
       const time = Math.max(...others) / Math.max(...calm.completeMs.values());
       const bytes = result.share / calm.share;
       if (others.length !== 15 || !(time < 1.05 && bytes < 1.05))
-        return `${name}: ${others.length} have it after ${time.toFixed(3)} of the time and ${bytes.toFixed(3)} of the bytes`;
+        return `${name}: ${others.length} have it, ${time.toFixed(3)} of the time, ${bytes.toFixed(3)} of the bytes`;
     }
     return undefined;
   });
