@@ -142,7 +142,7 @@ class Collecting {
     });
   }
 
-  /** From the leader, as long as more comes: it may still be getting it itself. Whatever is wrong there, others follow. */
+  /** From the leader, as long as more comes: it may still be getting it itself. Whatever fails there, others follow. */
   async fromNear(): Promise<void> {
     const { near } = this.#source;
     if (near === undefined) return;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RateControl } from "../../../plugins/mctp/rate.ts";
-import { tryLink } from "./shared-link.ts";
-import type { LinkTrial } from "./shared-link.ts";
+import { tryLink } from "./link-trial.ts";
+import type { LinkTrial } from "./link-trial.ts";
 
 describe("a session that has a link to itself", () => {
   const cases: readonly LinkTrial[] = [
