@@ -26,7 +26,7 @@ const hushMs = 60;
 const hushShare = 0.3;
 const hushEveryMs = 2_000;
 /** Whoever waits so long stands in a queue too deep to lose anything. */
-const deepMs = 150;
+const deepMs = 1_500;
 /** Before anything was lost for its sake: how much faster at each look, and than what really leaves. */
 const growth = 1.5;
 const mostAhead = 2;
@@ -163,8 +163,10 @@ export class RateControl {
     else if (isDeep && this.#wasDeep) this.#giveWay(now, this.#leaving(this.bytesPerSecond));
     else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
     this.#wasDeep = isDeep;
+    // As long as nothing is lost, it need not be known: members whose processes are busy are not to be slowed down.
+    const isLossy = this.#areMany(reporting.filter(({ lost }) => lost > 0));
     for (const path of reporting) path.reset();
-    if (nearestMs > calmMs / 2 && now - this.#hushedAt > hushEveryMs) this.#hush(now);
+    if (isLossy && nearestMs > calmMs / 2 && now - this.#hushedAt > hushEveryMs) this.#hush(now);
   }
 
   /** Nearly silent for a moment: what then comes shows how long the way is without waiting. */

@@ -62,7 +62,9 @@ export class Spreading {
   constructor(parts: JobParts, options: SpreadingOptions) {
     this.#parts = parts;
     this.#options = options;
-    void this.#watch();
+    this.#watch().catch((error: unknown) => {
+      parts.log.error({ job: options.job, error: (error as Error).message }, "new leaders are not told of the job");
+    });
     this.#watching = parts.hub.watch({ connected: (node) => this.#connected(node), disconnected: () => {} });
   }
 

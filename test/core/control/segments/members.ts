@@ -68,21 +68,30 @@ export class SpokenNode {
   }
 
   /** Resolves when control counts it as connected. */
-  async connect(): Promise<this> {
+  async connect(facts: object = {}): Promise<this> {
     const { id } = this;
     const connected = this.#trial.event((event) => event.type === "node" && event.node === id && event.connected);
     const peer = { id: "control", host: "127.0.0.1", port: this.#trial.control.linkPort };
     const { body } = await this.#client.request(peer, linkPaths.stream, { signal: this.#stop.signal, endless: true });
     this.#following = this.#follow(body as AsyncIterable<Uint8Array>).catch(() => undefined);
-    await this.greet(id);
+    await this.greet(id, facts);
     await connected;
     return this;
   }
 
   /** Says hello as the agent of this boot does; the status control answers with. */
-  greet(bootId: string): Promise<number> {
+  greet(bootId: string, more: object = {}): Promise<number> {
     const facts = { platform: "linux", version: "0", cpuCount: 1, memoryBytes: 1, freeDiskBytes: 1 };
-    return this.say({ type: "hello", bootId, name: this.name, labels: {}, providers: {}, sites: [], ...facts });
+    return this.say({
+      type: "hello",
+      bootId,
+      name: this.name,
+      labels: {},
+      providers: {},
+      sites: [],
+      ...facts,
+      ...more,
+    });
   }
 
   async #follow(body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -109,6 +118,14 @@ export class SpokenNode {
   /** The status control answers with. */
   async say(message: FromNode | object): Promise<number> {
     return (await this.#post(linkPaths.report, message)).status;
+  }
+
+  /** The status control answers with to a request for what is there. */
+  async get(path: string): Promise<number> {
+    const peer = { id: "control", host: "127.0.0.1", port: this.#trial.control.linkPort };
+    const { status, body } = await this.#client.request(peer, path);
+    await receiveBytes(body, 2 ** 24);
+    return status;
   }
 
   report(report: SegmentReport, segment: string): Promise<number> {

@@ -4,7 +4,7 @@ import { SimRandom } from "../../../../sdk/testkit/sim/random.ts";
 import { drawFaults } from "../../../../sdk/testkit/sim/world/draw-faults.ts";
 import type { Fault } from "../../../../sdk/testkit/sim/world/faults.ts";
 import type { Operation } from "../../../../sdk/testkit/sim/world/run-file.ts";
-import { endsWithinMs } from "./deliveries.ts";
+import { endsWithinMs, peaceMs } from "./deliveries.ts";
 import type { Deliver, MctpEvent, MctpRun, MemberSettings } from "./world.ts";
 
 /** Of Ethernet, IP, UDP and the head of a frame. */
@@ -33,7 +33,11 @@ export function drawRun(seed: number): MctpRun {
     },
     faults: [...drawFaults(random.fork("faults"), span), ...sick(core, settleAt, random, nodeCount)],
     workload,
-    bounds: { settleAt, endAt: settleAt + Math.max(...endMs) + 10_000, ...(core === undefined ? {} : { core }) },
+    bounds: {
+      settleAt,
+      endAt: settleAt + peaceMs + Math.max(...endMs) + 10_000,
+      ...(core === undefined ? {} : { core }),
+    },
   };
 }
 
@@ -45,10 +49,11 @@ function drawCount(random: SimRandom): number {
 function drawMembers(random: SimRandom, count: number): MemberSettings[] {
   const encodes = random.below(16) === 0 ? ({ encodes: true } as const) : {};
   const forger = random.below(6) === 0 ? random.below(count) : -1;
-  const mostOpen = oneOf(random, [2, 4, 1_000]);
+  const room = oneOf(random, [2, 4, 1_000, 1_000, 1_000]);
+  const [mostOpen, mostPartial] = [room, oneOf(random, [2, room, room])];
   return Array.from({ length: count }, (_, node) => {
     const forges = node === forger ? { forgesPermille: oneOf(random, [5, 50, 300]) } : {};
-    return { mostOpen, mostPartial: oneOf(random, [2, 1_000]), ...forges, ...encodes };
+    return { mostOpen, mostPartial, ...forges, ...encodes };
   });
 }
 
@@ -81,7 +86,7 @@ function drawWorkload(random: SimRandom, nodeCount: number, settleAt: Millis): r
       isSame && last !== undefined ? last : { assignment: index, extent: drawExtent(random) };
     last = { assignment, extent };
     const isPeace = index === count - 1 && random.below(2) === 0;
-    const at = isPeace ? settleAt + 200 + random.below(100) : random.below(settleAt);
+    const at = isPeace ? settleAt + peaceMs + random.below(100) : random.below(settleAt);
     const node = random.below(nodeCount);
     const event = drawDeliver(random, nodeCount, assignment, extent);
     // It has everything, or a part, or nothing but what comes by and by.
