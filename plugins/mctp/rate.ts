@@ -17,6 +17,9 @@ const settleMs = 60;
 const testMs = 80;
 /** So many frames more than chance explains may be chance as well, where nothing waits. */
 const chanceFrames = 3;
+/** What a member may lose from the start without a test, as found out by so many frames. */
+const mostFirstChance = 0.03;
+const leastFrames = 100;
 /** As much of the loss must be left for it to be chance. */
 const chanceShare = 0.6;
 /** On a LAN nothing takes so long unless it waits. */
@@ -54,12 +57,18 @@ class Path {
   sent = 0;
   lost = 0;
   chance = 0;
+  #isNew = true;
 
   take({ roundTripMs, sent, received }: PathSample): void {
     this.bestMs = Math.min(this.bestMs, roundTripMs);
     this.waitMs = Math.min(this.waitMs, roundTripMs - this.bestMs);
     this.sent += sent;
     this.lost += Math.max(0, sent - received);
+    // A little loss from the start needs no test.
+    if (this.#isNew && this.sent >= leastFrames) {
+      this.chance = Math.min(this.loss, mostFirstChance);
+      this.#isNew = false;
+    }
   }
 
   get loss(): number {
