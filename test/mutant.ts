@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
+import { basename, dirname, join } from "node:path/posix";
 
-/** One change of a machine: in which file, what, and what instead. */
+/** One change of a machine: in the file of which name, what, and what instead. */
 export interface Mutant {
   readonly file: string;
   readonly from: string;
@@ -20,9 +21,10 @@ function moduleOf(folder: URL, file: string, mutant: Mutant, made: Map<string, s
   const known = made.get(file);
   if (known !== undefined) return known;
   const source = readFileSync(new URL(`${file}.ts`, folder), "utf8");
-  const code = stripTypeScriptTypes(file === mutant.file ? changed(source, mutant) : source, { mode: "strip" });
-  const linked = code.replace(/from "\.\/([\w-]+)\.ts"/g, (_, imported: string) => {
-    return `from "${moduleOf(folder, imported, mutant, made)}"`;
+  const isIt = basename(file) === mutant.file;
+  const code = stripTypeScriptTypes(isIt ? changed(source, mutant) : source, { mode: "strip" });
+  const linked = code.replace(/from "(\.\.?\/[\w/-]+)\.ts"/g, (_, imported: string) => {
+    return `from "${moduleOf(folder, join(dirname(file), imported), mutant, made)}"`;
   });
   const url = `data:text/javascript,${encodeURIComponent(linked)}`;
   made.set(file, url);

@@ -9,12 +9,12 @@ import type { Endpoint } from "../protocol/segment/messages.ts";
 import { restSoon } from "../runtime/memory.ts";
 import { checkAssignment, checkChain, checkTogether } from "./accept.ts";
 import type { SitePermission } from "./accept.ts";
-import { AssignmentSource } from "./assignment-source.ts";
+import { AssignmentSource } from "./delivery/assignment-source.ts";
 import { readSections } from "./carry-out.ts";
 import { ControlStream } from "./control-stream.ts";
 import { answerRoom } from "./room.ts";
 import { Sites } from "./sites.ts";
-import { Deliveries, cameBy } from "./deliveries.ts";
+import { Deliveries, cameBy } from "./delivery/deliveries.ts";
 import { hello } from "./hello.ts";
 import type { SegmentMembership } from "./segment/membership.ts";
 

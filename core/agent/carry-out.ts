@@ -7,7 +7,7 @@ import type { Manifest } from "../content/manifest.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { failure } from "distributary/sdk";
 import type { ReadContent } from "./build-release.ts";
-import type { SpooledPieces } from "./spool.ts";
+import type { SpooledPieces } from "./delivery/spool.ts";
 
 /** A section of an update that has arrived whole. */
 export interface ArrivedSection {

@@ -1,10 +1,10 @@
 import type { Channel, Delivered, Delivery, Intake, Io, MembersTransport } from "distributary/sdk";
-import { mostSessions } from "./announcement.ts";
-import { Announcer } from "./announcer.ts";
-import type { Repair } from "./messages.ts";
-import type { RateLimits } from "./rate.ts";
-import { Receiving } from "./receiving.ts";
-import { SendingSession } from "./sending.ts";
+import { mostSessions } from "./wire/announcement.ts";
+import { Announcer } from "./send/announcer.ts";
+import type { Repair } from "./wire/messages.ts";
+import type { RateLimits } from "./send/rate.ts";
+import { Receiving } from "./receive/receiving.ts";
+import { SendingSession } from "./send/sending.ts";
 
 export interface MulticastOptions {
   readonly limits: RateLimits;

@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SpooledPieces } from "../../core/agent/spool.ts";
+import { SpooledPieces } from "../../core/agent/delivery/spool.ts";
 import { noData } from "../../core/assignment/assignment.ts";
 import type { Assignment, DataTable } from "../../core/assignment/assignment.ts";
 import { PieceFile } from "../../core/assignment/piece-file.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { recordingHost, SimDisk } from "distributary/testkit";
-import { Spool } from "../../core/agent/spool.ts";
+import { Spool } from "../../core/agent/delivery/spool.ts";
 import type { Header } from "../../core/assignment/assignment.ts";
 import { decodeAssignment } from "../../core/assignment/decode.ts";
 import { encodeAssignment } from "../../core/assignment/encode.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { encodeAnnouncement, mostSessions } from "../../plugins/mctp/announcement.ts";
-import type { Announced } from "../../plugins/mctp/messages.ts";
+import { encodeAnnouncement, mostSessions } from "../../plugins/mctp/wire/announcement.ts";
+import type { Announced } from "../../plugins/mctp/wire/messages.ts";
 import type { PieceStore } from "../../sdk/index.ts";
 import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
 import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { encodeAnnouncement } from "../../plugins/mctp/announcement.ts";
-import { frameHeadBytes, readBlock, readHead, tagBytes } from "../../plugins/mctp/datagram.ts";
+import { encodeAnnouncement } from "../../plugins/mctp/wire/announcement.ts";
+import { frameHeadBytes, readBlock, readHead, tagBytes } from "../../plugins/mctp/wire/datagram.ts";
 import { Geometry } from "../../plugins/mctp/geometry.ts";
 import { realIo } from "../../core/runtime/io.ts";
 import { CheckedPieces } from "../../sdk/testkit/members-trial.ts";

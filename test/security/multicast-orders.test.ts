@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { readOrder } from "../../core/agent/order.ts";
 import type { FromControl } from "../../core/protocol/messages.ts";
 import { mostMembers } from "../../core/protocol/segment/messages.ts";
-import { DeliveriesTrial } from "../core/agent/deliveries-trial.ts";
-import type { Issued } from "../core/agent/deliveries-trial.ts";
+import { DeliveriesTrial } from "../core/agent/delivery/deliveries-trial.ts";
+import type { Issued } from "../core/agent/delivery/deliveries-trial.ts";
 
 /** An assignment of which one byte of what is signed, or of the signature, is another. */
 function changed({ notice, ...issued }: Issued, at: number): Issued {

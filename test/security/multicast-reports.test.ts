@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Lack, Report } from "../../plugins/mctp/messages.ts";
+import type { Lack, Report } from "../../plugins/mctp/wire/messages.ts";
 import type { PieceStore } from "../../sdk/index.ts";
 import { MemoryPieces } from "../../sdk/testkit/memory-pieces.ts";
 import { noiseBytes } from "../../sdk/testkit/sample-bytes.ts";

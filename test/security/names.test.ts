@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { encode } from "cborg";
 import { describe, expect, it } from "vitest";
 import { recordingHost, SimDisk } from "distributary/testkit";
-import { Spool } from "../../core/agent/spool.ts";
+import { Spool } from "../../core/agent/delivery/spool.ts";
 import type { Header } from "../../core/assignment/assignment.ts";
 import { decodeAssignment } from "../../core/assignment/decode.ts";
 import { hashOf, hexHashOf } from "../../core/content/hash.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { recordingHost, simIo } from "distributary/testkit";
-import { Spool } from "../../core/agent/spool.ts";
+import { Spool } from "../../core/agent/delivery/spool.ts";
 import { hashOf } from "../../core/content/hash.ts";
 import { realDisk } from "../../core/runtime/disk.ts";
 import http from "../../plugins/http/index.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkAssignment } from "../../core/agent/accept.ts";
-import { AssignmentSource } from "../../core/agent/assignment-source.ts";
+import { AssignmentSource } from "../../core/agent/delivery/assignment-source.ts";
 import { runAgent } from "../../core/agent/run-agent.ts";
 import { loadIdentity } from "../../core/agent/enrol.ts";
 import { readPublicKey } from "../../core/assignment/seal.ts";

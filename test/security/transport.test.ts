@@ -6,7 +6,7 @@ import { connect as connectTls, rootCertificates } from "node:tls";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { MemoryPieces, recordingHost, simIo } from "distributary/testkit";
-import { AssignmentSource } from "../../core/agent/assignment-source.ts";
+import { AssignmentSource } from "../../core/agent/delivery/assignment-source.ts";
 import { readPublicKey } from "../../core/assignment/seal.ts";
 import { openAuthority } from "../../core/control/authority.ts";
 import { linkPaths } from "../../core/protocol/messages.ts";

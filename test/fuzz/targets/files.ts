@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { Journal } from "../../../core/agent/journal.ts";
 import { followJournal, serialsToKeep, siteState } from "../../../core/agent/site-state.ts";
 import { Sites } from "../../../core/agent/sites.ts";
-import { Spool } from "../../../core/agent/spool.ts";
+import { Spool } from "../../../core/agent/delivery/spool.ts";
 import type { Assignment } from "../../../core/assignment/assignment.ts";
 import { hashOf } from "../../../core/content/hash.ts";
 import { SerialLedger } from "../../../core/control/serial-ledger.ts";

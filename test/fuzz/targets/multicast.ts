@@ -1,6 +1,6 @@
-import { decodeAnnouncement, encodeAnnouncement } from "../../../plugins/mctp/announcement.ts";
-import { decodeWord, encodeWord, readHead } from "../../../plugins/mctp/datagram.ts";
-import type { Word } from "../../../plugins/mctp/datagram.ts";
+import { decodeAnnouncement, encodeAnnouncement } from "../../../plugins/mctp/wire/announcement.ts";
+import { decodeWord, encodeWord, readHead } from "../../../plugins/mctp/wire/datagram.ts";
+import type { Word } from "../../../plugins/mctp/wire/datagram.ts";
 import { CheckedPieces } from "../../../sdk/testkit/members-trial.ts";
 import { MemoryPieces } from "../../../sdk/testkit/memory-pieces.ts";
 import { noiseBytes } from "../../../sdk/testkit/sample-bytes.ts";

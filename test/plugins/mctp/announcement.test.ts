@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { noiseBytes } from "distributary/testkit";
-import { decodeAnnouncement, encodeAnnouncement, mostSessions } from "../../../plugins/mctp/announcement.ts";
-import type { Announced } from "../../../plugins/mctp/messages.ts";
+import { decodeAnnouncement, encodeAnnouncement, mostSessions } from "../../../plugins/mctp/wire/announcement.ts";
+import type { Announced } from "../../../plugins/mctp/wire/messages.ts";
 
 const session: Announced = {
   ...{ number: 0xfffefdfc, assignment: "0123456789abcdef".repeat(4) },

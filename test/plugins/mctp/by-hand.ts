@@ -1,12 +1,18 @@
-import { sessionKeys } from "../../../plugins/mctp/block-seal.ts";
-import { decodeWord, encodeWord, frameHeadBytes, readHead, writeFrameHead } from "../../../plugins/mctp/datagram.ts";
-import type { FrameHead, Word } from "../../../plugins/mctp/datagram.ts";
+import { sessionKeys } from "../../../plugins/mctp/wire/block-seal.ts";
+import {
+  decodeWord,
+  encodeWord,
+  frameHeadBytes,
+  readHead,
+  writeFrameHead,
+} from "../../../plugins/mctp/wire/datagram.ts";
+import type { FrameHead, Word } from "../../../plugins/mctp/wire/datagram.ts";
 import { FrameField } from "../../../plugins/mctp/field.ts";
 import { cutFor } from "../../../plugins/mctp/geometry.ts";
-import type { Announced, Report, Session } from "../../../plugins/mctp/messages.ts";
-import { Receiving } from "../../../plugins/mctp/receiving.ts";
-import { SendingSession } from "../../../plugins/mctp/sending.ts";
-import { Tagged } from "../../../plugins/mctp/tagged.ts";
+import type { Announced, Report, Session } from "../../../plugins/mctp/wire/messages.ts";
+import { Receiving } from "../../../plugins/mctp/receive/receiving.ts";
+import { SendingSession } from "../../../plugins/mctp/send/sending.ts";
+import { Tagged } from "../../../plugins/mctp/wire/tagged.ts";
 import type { Channel, PieceStore, Random, Udp } from "../../../sdk/index.ts";
 import { SimClock } from "../../../sdk/testkit/sim/clock.ts";
 import { simIo } from "../../../sdk/testkit/sim/io.ts";

@@ -10,8 +10,8 @@ import {
   readHead,
   unwrap,
   writeFrameHead,
-} from "../../../plugins/mctp/datagram.ts";
-import type { Word } from "../../../plugins/mctp/datagram.ts";
+} from "../../../plugins/mctp/wire/datagram.ts";
+import type { Word } from "../../../plugins/mctp/wire/datagram.ts";
 
 const words: readonly (readonly [name: string, word: Word, hex: string])[] = [
   [

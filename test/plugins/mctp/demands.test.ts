@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Demands } from "../../../plugins/mctp/demands.ts";
-import type { Repair } from "../../../plugins/mctp/messages.ts";
+import { Demands } from "../../../plugins/mctp/send/demands.ts";
+import type { Repair } from "../../../plugins/mctp/wire/messages.ts";
 
 const sources = 100;
 const [a, b, c] = [0, 1, 2];

@@ -1,7 +1,7 @@
 import { recordingHost, simulatedScene } from "distributary/testkit";
-import { decodeAnnouncement } from "../../../plugins/mctp/announcement.ts";
+import { decodeAnnouncement } from "../../../plugins/mctp/wire/announcement.ts";
 import mctp from "../../../plugins/mctp/index.ts";
-import type { Announced } from "../../../plugins/mctp/messages.ts";
+import type { Announced } from "../../../plugins/mctp/wire/messages.ts";
 import type { Delivered, Delivery, MembersTransport, UdpSocket } from "../../../sdk/index.ts";
 import type { MembersEnd } from "../../../sdk/testkit/members-scene.ts";
 import { Trial, sooner } from "../../../sdk/testkit/members-trial.ts";

@@ -1,4 +1,4 @@
-import { RateControl } from "../../../plugins/mctp/rate.ts";
+import { RateControl } from "../../../plugins/mctp/send/rate.ts";
 import { SimRandom } from "../../../sdk/testkit/index.ts";
 
 /** A link, who is on it, and what happens to datagrams behind it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sequence } from "distributary/testkit";
-import { OpenBlock } from "../../../plugins/mctp/open-block.ts";
+import { OpenBlock } from "../../../plugins/mctp/receive/open-block.ts";
 
 const bits = (bytes: Uint8Array, count: number) =>
   Array.from({ length: count }, (_, index) => index).filter(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { idHash, isAsked } from "../../../plugins/mctp/messages.ts";
-import type { Report } from "../../../plugins/mctp/messages.ts";
-import { Participants, reportMsFor } from "../../../plugins/mctp/participants.ts";
-import type { Participant } from "../../../plugins/mctp/participants.ts";
+import { idHash, isAsked } from "../../../plugins/mctp/wire/messages.ts";
+import type { Report } from "../../../plugins/mctp/wire/messages.ts";
+import { Participants, reportMsFor } from "../../../plugins/mctp/send/participants.ts";
+import type { Participant } from "../../../plugins/mctp/send/participants.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `node-${index}`);
 

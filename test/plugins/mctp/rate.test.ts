@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RateControl } from "../../../plugins/mctp/rate.ts";
+import { RateControl } from "../../../plugins/mctp/send/rate.ts";
 import { tryLink } from "./link-trial.ts";
 import type { LinkTrial } from "./link-trial.ts";
 

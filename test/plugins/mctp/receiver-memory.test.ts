@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { cutFor, Geometry } from "../../../plugins/mctp/geometry.ts";
-import { Receiver } from "../../../plugins/mctp/receiver.ts";
+import { Receiver } from "../../../plugins/mctp/receive/receiver.ts";
 
 it("M6: a receiver keeps two bits at most for each frame that may come, besides its open blocks", () => {
   const pieceBytes = 1_048_576;

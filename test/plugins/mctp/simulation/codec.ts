@@ -1,4 +1,4 @@
-import { decodeAnnouncement, encodeAnnouncement } from "../../../../plugins/mctp/announcement.ts";
+import { decodeAnnouncement, encodeAnnouncement } from "../../../../plugins/mctp/wire/announcement.ts";
 import {
   decodeWord,
   encodeWord,
@@ -7,7 +7,7 @@ import {
   readEmission,
   readHead,
   writeFrameHead,
-} from "../../../../plugins/mctp/datagram.ts";
+} from "../../../../plugins/mctp/wire/datagram.ts";
 import type { MctpMessage } from "./world.ts";
 
 /** The first byte says which of the two channels it is for; a frame carries a byte of content. */

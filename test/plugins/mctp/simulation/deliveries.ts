@@ -1,5 +1,5 @@
 import { Geometry, cutFor } from "../../../../plugins/mctp/geometry.ts";
-import { silenceMs } from "../../../../plugins/mctp/silence.ts";
+import { silenceMs } from "../../../../plugins/mctp/receive/silence.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
 import type { WorldEvent } from "../../../../sdk/testkit/sim/world/machine-in-world.ts";
 import type { Checker } from "../../../../sdk/testkit/sim/world/simulate.ts";

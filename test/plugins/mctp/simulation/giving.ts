@@ -1,9 +1,9 @@
 import { cutFor, Geometry } from "../../../../plugins/mctp/geometry.ts";
-import type { Announced, Session } from "../../../../plugins/mctp/messages.ts";
-import { reportMsFor } from "../../../../plugins/mctp/participants.ts";
-import type { Sender } from "../../../../plugins/mctp/sender.ts";
-import type { SenderEffect, SenderEvent } from "../../../../plugins/mctp/sender-events.ts";
-import { frameHeadBytes } from "../../../../plugins/mctp/datagram.ts";
+import type { Announced, Session } from "../../../../plugins/mctp/wire/messages.ts";
+import { reportMsFor } from "../../../../plugins/mctp/send/participants.ts";
+import type { Sender } from "../../../../plugins/mctp/send/sender.ts";
+import type { SenderEffect, SenderEvent } from "../../../../plugins/mctp/send/sender-events.ts";
+import { frameHeadBytes } from "../../../../plugins/mctp/wire/datagram.ts";
 import type { Millis, Wake } from "../../../../sdk/machine.ts";
 import type { Place } from "../../../../sdk/testkit/sim/world/machine-in-world.ts";
 import type { Machines } from "./machines.ts";

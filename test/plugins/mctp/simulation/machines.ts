@@ -1,6 +1,6 @@
-import { unwrap } from "../../../../plugins/mctp/datagram.ts";
-import { Receiver } from "../../../../plugins/mctp/receiver.ts";
-import { Sender } from "../../../../plugins/mctp/sender.ts";
+import { unwrap } from "../../../../plugins/mctp/wire/datagram.ts";
+import { Receiver } from "../../../../plugins/mctp/receive/receiver.ts";
+import { Sender } from "../../../../plugins/mctp/send/sender.ts";
 
 /** What is under test. */
 export interface Machines {

@@ -1,6 +1,6 @@
-import type { unwrap } from "../../../../plugins/mctp/datagram.ts";
-import type { Receiver } from "../../../../plugins/mctp/receiver.ts";
-import type { Sender } from "../../../../plugins/mctp/sender.ts";
+import type { unwrap } from "../../../../plugins/mctp/wire/datagram.ts";
+import type { Receiver } from "../../../../plugins/mctp/receive/receiver.ts";
+import type { Sender } from "../../../../plugins/mctp/send/sender.ts";
 import { importMutant } from "../../../mutant.ts";
 import type { Mutant } from "../../../mutant.ts";
 import { machines } from "./machines.ts";
@@ -101,8 +101,11 @@ const folder = new URL("../../../../plugins/mctp/", import.meta.url);
 /** The machines with one change; throws if the source has no such place, or more than one. */
 export async function loadMutant(mutant: Mutant): Promise<Machines> {
   if (mutant.file === "datagram")
-    return { ...machines, ...(await importMutant<{ readonly unwrap: typeof unwrap }>(folder, "datagram", mutant)) };
-  const sender = await importMutant<{ readonly Sender: typeof Sender }>(folder, "sender", mutant);
-  const receiver = await importMutant<{ readonly Receiver: typeof Receiver }>(folder, "receiver", mutant);
+    return {
+      ...machines,
+      ...(await importMutant<{ readonly unwrap: typeof unwrap }>(folder, "wire/datagram", mutant)),
+    };
+  const sender = await importMutant<{ readonly Sender: typeof Sender }>(folder, "send/sender", mutant);
+  const receiver = await importMutant<{ readonly Receiver: typeof Receiver }>(folder, "receive/receiver", mutant);
   return { ...machines, Sender: sender.Sender, Receiver: receiver.Receiver };
 }

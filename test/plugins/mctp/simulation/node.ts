@@ -1,6 +1,6 @@
-import { mostSessions } from "../../../../plugins/mctp/announcement.ts";
-import type { Announced } from "../../../../plugins/mctp/messages.ts";
-import type { Word } from "../../../../plugins/mctp/datagram.ts";
+import { mostSessions } from "../../../../plugins/mctp/wire/announcement.ts";
+import type { Announced } from "../../../../plugins/mctp/wire/messages.ts";
+import type { Word } from "../../../../plugins/mctp/wire/datagram.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
 import { SimRandom } from "../../../../sdk/testkit/sim/random.ts";
 import { placeOf } from "../../../../sdk/testkit/sim/world/lan.ts";

@@ -1,6 +1,6 @@
 import type { Fault } from "../../../../sdk/testkit/sim/world/faults.ts";
-import { silenceMs } from "../../../../plugins/mctp/silence.ts";
-import type { Repair } from "../../../../plugins/mctp/messages.ts";
+import { silenceMs } from "../../../../plugins/mctp/receive/silence.ts";
+import type { Repair } from "../../../../plugins/mctp/wire/messages.ts";
 import type { Machines } from "./machines.ts";
 import { tryOut } from "./trial.ts";
 import type { Trial, TrialResult } from "./trial.ts";

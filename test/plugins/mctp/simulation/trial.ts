@@ -1,7 +1,7 @@
-import { encodeAnnouncement } from "../../../../plugins/mctp/announcement.ts";
-import { encodeWord, frameHeadBytes } from "../../../../plugins/mctp/datagram.ts";
+import { encodeAnnouncement } from "../../../../plugins/mctp/wire/announcement.ts";
+import { encodeWord, frameHeadBytes } from "../../../../plugins/mctp/wire/datagram.ts";
 import { cutFor, Geometry } from "../../../../plugins/mctp/geometry.ts";
-import type { Repair } from "../../../../plugins/mctp/messages.ts";
+import type { Repair } from "../../../../plugins/mctp/wire/messages.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
 import type { WorldEvent } from "../../../../sdk/testkit/sim/world/machine-in-world.ts";
 import type { Fault } from "../../../../sdk/testkit/sim/world/faults.ts";

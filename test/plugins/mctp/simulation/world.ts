@@ -1,8 +1,8 @@
-import type { Announced } from "../../../../plugins/mctp/messages.ts";
-import type { Word } from "../../../../plugins/mctp/datagram.ts";
+import type { Announced } from "../../../../plugins/mctp/wire/messages.ts";
+import type { Word } from "../../../../plugins/mctp/wire/datagram.ts";
 import type { Extent } from "../../../../plugins/mctp/geometry.ts";
-import type { Repair } from "../../../../plugins/mctp/messages.ts";
-import type { RateLimits } from "../../../../plugins/mctp/rate.ts";
+import type { Repair } from "../../../../plugins/mctp/wire/messages.ts";
+import type { RateLimits } from "../../../../plugins/mctp/send/rate.ts";
 import type { Millis } from "../../../../sdk/machine.ts";
 import type { Delivered } from "../../../../sdk/transport.ts";
 import type { WorldEffect, WorldEvent } from "../../../../sdk/testkit/sim/world/machine-in-world.ts";
