@@ -116,7 +116,7 @@ export class RateControl {
   #roundTripMs = 5;
   #sentBytes = 0;
   /** What left lately. */
-  #usedPerSecond = 0;
+  #usedPerSecond: number;
   #wasDeep = false;
   #hushedAt: Millis = -Infinity;
   #rateBeforeHush = 0;
@@ -128,6 +128,7 @@ export class RateControl {
     this.#wireBytes = wireBytes;
     this.#mostBytesPerSecond = limits.mostBytesPerSecond;
     this.#bytesPerSecond = Math.min(limits.startBytesPerSecond, limits.mostBytesPerSecond);
+    this.#usedPerSecond = this.#bytesPerSecond;
     this.#lookAt = now + lookMs;
   }
 
@@ -157,8 +158,8 @@ export class RateControl {
   look(now: Millis, sentBytes: number): void {
     if (now < this.#lookAt) return;
     const spanMs = lookMs + now - this.#lookAt;
-    const usedPerSecond = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
-    this.#usedPerSecond = Math.max(usedPerSecond, this.#usedPerSecond * 0.9);
+    const usedNow = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
+    this.#usedPerSecond += (usedNow - this.#usedPerSecond) / 2;
     const reporting = [...this.#paths.values()].filter(({ sent }) => sent > 0);
     if (this.#test !== undefined) return this.#lookAtTest(this.#test, now, sentBytes);
     this.#next(now, sentBytes);
@@ -170,7 +171,7 @@ export class RateControl {
     const isDeep = this.#areMany(reporting.filter(({ waitMs }) => waitMs > deepMs));
     if (this.#areMany(losing)) this.#beginTest(losing, now);
     else if (isDeep && this.#wasDeep) this.#giveWay(now, this.#leaving(this.bytesPerSecond));
-    else if (!isDeep) this.#grow(now, spanMs, usedPerSecond);
+    else if (!isDeep) this.#grow(now, spanMs);
     this.#wasDeep = isDeep;
     // As long as nothing is lost, it need not be known: members whose processes are busy are not to be slowed down.
     const isLossy = this.#areMany(reporting.filter(({ lost }) => lost > 0));
@@ -202,7 +203,7 @@ export class RateControl {
 
   /** What of a rate really leaves: what waits in this host is no part of it. */
   #leaving(rate: number): number {
-    return Math.min(rate, Math.max(this.#usedPerSecond * 1.05, this.#limits.leastBytesPerSecond));
+    return Math.min(rate, Math.max(this.#usedPerSecond * 1.2, this.#limits.leastBytesPerSecond));
   }
 
   /** A few whose own way is narrow are served another way, and do not slow the others. */
@@ -244,7 +245,7 @@ export class RateControl {
   }
 
   /** Never far beyond what really leaves: that may be all the system takes, or all there is to send. */
-  #grow(now: Millis, spanMs: Millis, usedPerSecond: number): void {
+  #grow(now: Millis, spanMs: Millis): void {
     const rate = this.bytesPerSecond;
     // What only the policy holds back is as fast as before when it may be.
     if (rate < this.#bytesPerSecond) return;
@@ -252,7 +253,8 @@ export class RateControl {
       this.reductions === 0
         ? rate * (1 + ((growth - 1) * Math.min(spanMs, 2 * lookMs)) / lookMs)
         : Math.max(rate, this.#cubic(now));
-    if (usedPerSecond * mostAhead >= rate) this.#bytesPerSecond = Math.min(faster, usedPerSecond * mostAhead);
+    const most = this.#usedPerSecond * mostAhead;
+    if (most >= rate) this.#bytesPerSecond = Math.min(faster, most);
   }
 
   /** W(t) = C (t - K)³ + W_max, in packets and seconds, with K = ∛(W_max (1 - β) / C). */
