@@ -116,7 +116,7 @@ export class RateControl {
   #roundTripMs = 5;
   #sentBytes = 0;
   /** What left lately. */
-  #usedPerSecond: number;
+  #usedPerSecond = 0;
   #wasDeep = false;
   #hushedAt: Millis = -Infinity;
   #rateBeforeHush = 0;
@@ -128,7 +128,6 @@ export class RateControl {
     this.#wireBytes = wireBytes;
     this.#mostBytesPerSecond = limits.mostBytesPerSecond;
     this.#bytesPerSecond = Math.min(limits.startBytesPerSecond, limits.mostBytesPerSecond);
-    this.#usedPerSecond = this.#bytesPerSecond;
     this.#lookAt = now + lookMs;
   }
 

@@ -75,8 +75,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
 
   /** How far it is, for announcements. */
   get progress(): { readonly emitted: number; readonly sentBlocks: number; readonly bytesPerSecond: number } {
-    const { sentBlocks } = this.#first;
-    return { emitted: this.#emitted, sentBlocks, bytesPerSecond: this.#rate.bytesPerSecond };
+    return { emitted: this.#emitted, sentBlocks: this.#first.sentBlocks, bytesPerSecond: this.#rate.bytesPerSecond };
   }
 
   handle(event: SenderEvent | Wake, now: Millis): SenderEffect[] {
@@ -145,8 +144,9 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     }
     // Whether it helps is not said; so what is sent in vain is limited as well.
     if (report.isComplete || report.received !== receivedBefore) this.#tries.progress(now);
-    // What went out long ago and was not seen is lost, whether a poll has told the member of it or not.
-    this.#hear(member, { ...report, seen: Math.max(report.seen, this.#log.sentBy(now - lostMs)) });
+    // Who has seen nothing new for long lost what went out meanwhile, whether a poll has told it or not.
+    const isStill = report.heldMs >= lostMs;
+    this.#hear(member, isStill ? { ...report, seen: Math.max(report.seen, this.#log.sentBy(now - lostMs)) } : report);
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
   }
 
