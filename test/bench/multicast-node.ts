@@ -144,8 +144,9 @@ async function lead(transport: MembersTransport, channel: Channel, { source, mem
   };
   await send(new Cargo(source, warmBytes));
   const cargo = new Cargo(source);
+  const asked = once(process, "SIGUSR2");
   say("joined");
-  await once(process, "SIGUSR2");
+  await asked;
   say("delivered", await send(cargo));
 }
 

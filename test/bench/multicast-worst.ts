@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { format, machine, median, table } from "./measuring.ts";
 import { mctp } from "./multicast-mctp.ts";
-import { isInstalled, udpcast, uftp } from "./multicast-peers.ts";
+import { isInstalled, uftp } from "./multicast-peers.ts";
 import { Trial } from "./multicast-trial.ts";
 import type { Contender } from "./multicast-trial.ts";
 
@@ -40,11 +40,7 @@ async function run(contender: Contender, loss: number): Promise<Moments> {
   return { others: othersSeconds ?? Infinity, worst: worstSeconds ?? Infinity };
 }
 
-const contenders = [
-  mctp(),
-  ...(isInstalled("uftp") ? [uftp()] : []),
-  ...(isInstalled("udp-sender") ? [udpcast()] : []),
-];
+const contenders = [mctp(), ...(isInstalled("uftp") ? [uftp()] : [])];
 const results = new Map(contenders.map(({ name }) => [name, { alike: [] as Moments[], worst: [] as Moments[] }]));
 for (let round = 0; round < rounds; round += 1) {
   for (const contender of contenders) {
