@@ -22,6 +22,11 @@ export class OpenBlock {
     return this.sources - this.count;
   }
 
+  /** Whether there is not enough parity left for what it lacks. */
+  get isUsedUp(): boolean {
+    return this.highestIndex >= this.sources && this.highestIndex + this.lacking >= mostFrames;
+  }
+
   /** The row for a frame; undefined if it is here already. */
   rowFor(index: number): number | undefined {
     const bit = 1 << (index & 7);

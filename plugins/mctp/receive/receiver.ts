@@ -4,6 +4,7 @@ import { mostFrames } from "../geometry.ts";
 import type { Geometry } from "../geometry.ts";
 import { greetingShare, idHash, isAsked } from "../wire/messages.ts";
 import type { Lack, Repair, Report } from "../wire/messages.ts";
+import { Heaps } from "./heaps.ts";
 import { OpenBlock } from "./open-block.ts";
 import type { ReceiverEffect, ReceiverEvent } from "./receiver-events.ts";
 import { Silence } from "./silence.ts";
@@ -31,15 +32,11 @@ const deafMs = 200;
 /** A process that is woken so much too late was held up. */
 const lateMs = 4;
 /** A report that brought nothing is repeated after so many of the usual pauses, and at least so long. */
-const repeatPeriods = 3;
-const leastRepeatMs = 60;
+const repeat = { periods: 3, leastMs: 60 };
 /** A member that lacks nothing says that it hears, so that the leader finds out how fast it may be. */
-const steadyPeriods = 4;
-const leastSteadyMs = 50;
+const steady = { periods: 4, leastMs: 50 };
 /** What fits into one report. */
-const mostLacks = 180;
-const mostReportBytes = 1_200;
-const lackBytes = 6;
+const fits = { lacks: 180, bytes: 1_200, lackBytes: 6 };
 
 const stage = { none: 0, open: 1, done: 2 } as const;
 
@@ -48,6 +45,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   readonly #options: ReceiverOptions;
   readonly #hash: number;
   readonly #chance: Chance;
+  readonly #heaps = new Heaps();
   readonly #silence = new Silence();
   readonly #stages: Uint8Array;
   readonly #open = new Map<number, OpenBlock>();
@@ -143,6 +141,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #frame(block: number, index: number, emission: number, now: Millis): void {
     if (!(block < this.#stages.length)) return;
     this.#received += 1;
+    this.#heaps.note(now);
     if (emission > this.#seen) {
       this.#see(emission, now);
       this.#current = block;
@@ -228,13 +227,16 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     const isFirst = this.#hadSomething;
     this.#hadSomething = false;
     const { lacks, hasMore } = isComplete ? { lacks: [], hasMore: false } : this.#lacks(now, isFirst);
-    const isSteady = this.#received > 0 && now - this.#saidAt >= Math.max(leastSteadyMs, steadyPeriods * reportMs);
+    const isSteady = this.#received > 0 && now - this.#saidAt >= Math.max(steady.leastMs, steady.periods * reportMs);
     const isDue = lacks.length > 0 || this.#isAsked || (isSteady && !isComplete);
     if (!isDue || this.#dismissal !== undefined) return;
     this.#isAsked = false;
     this.#saidAt = now;
     const heldMs = this.#seen === 0 ? 0 : Math.max(0, now - this.#seenAt);
-    const report: Report = { member, seen: this.#seen, heldMs, received: this.#received, isComplete, lacks, hasMore };
+    const report: Report = {
+      ...{ member, seen: this.#seen, heldMs, received: this.#received },
+      ...{ isComplete, isBehind: this.#heaps.take(), lacks, hasMore },
+    };
     this.#effects.push({ type: "report", report });
   }
 
@@ -245,7 +247,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     let sizeBytes = 0;
     for (let block = this.#first; block < end; block += 1) {
       if (this.#stages[block] === stage.done || !(all || this.#isDue(block, now))) continue;
-      if (lacks.length >= mostLacks || sizeBytes > mostReportBytes) return { lacks, hasMore: true };
+      if (lacks.length >= fits.lacks || sizeBytes > fits.bytes) return { lacks, hasMore: true };
       this.#reportedAt[block] = now;
       this.#reportedSeen[block] = this.#seen;
       const lack = this.#lackOf(block);
@@ -256,7 +258,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
         continue;
       }
       lacks.push(lack);
-      sizeBytes += lackBytes + (lack.which?.length ?? 0);
+      sizeBytes += fits.lackBytes + (lack.which?.length ?? 0);
     }
     return { lacks, hasMore: false };
   }
@@ -264,10 +266,8 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
   #lackOf(block: number): Lack {
     const open = this.#open.get(block);
     if (open === undefined) return { block, blocks: 1, frames: mostFrames - 1 };
-    const { lacking } = open;
-    const isUsedUp = open.highestIndex >= open.sources && open.highestIndex + lacking >= mostFrames;
-    const one = { block, blocks: 1, frames: lacking };
-    return this.#options.repair === "plain" || isUsedUp ? { ...one, which: open.missing() } : one;
+    const one = { block, blocks: 1, frames: open.lacking };
+    return this.#options.repair === "plain" || open.isUsedUp ? { ...one, which: open.missing() } : one;
   }
 
   /** Whether what is lacking of a block is not just on its way. */
@@ -278,7 +278,7 @@ export class Receiver implements Machine<ReceiverEvent, ReceiverEffect> {
     const isPast = isQuiet || touched <= this.#idleAfter || this.#isOvertaken(block, touched);
     if (!isSent || !isPast || this.#seen === 0) return false;
     const isAnswered = touched > (this.#reportedSeen[block] as number);
-    const repeatMs = Math.max(leastRepeatMs, repeatPeriods * this.#options.reportMs);
+    const repeatMs = Math.max(repeat.leastMs, repeat.periods * this.#options.reportMs);
     return isAnswered || now - (this.#reportedAt[block] as number) >= repeatMs;
   }
 

@@ -10,6 +10,8 @@ import type { Millis } from "distributary/sdk";
 
 const cubicC = 0.4;
 const cubicBeta = 0.7;
+/** Where a queue only waits, as TCP does where one is marked (RFC 8511). */
+const waitingBeta = 0.85;
 /** Between two looks at what members report. */
 const lookMs = 40;
 /** What is lost that long after giving way was sent before that; and for so long it is then looked at. */
@@ -20,6 +22,10 @@ const chanceFrames = 3;
 /** What a member may lose from the start without a test, as found out by so many frames. */
 const mostFirstChance = 0.03;
 const leastFrames = 100;
+/** No LAN loses more by chance. */
+const mostChance = 0.15;
+/** If more than this share of what arrived before arrives of less, more was sent than can. */
+const mostArriving = 0.85;
 /** As much of the loss must be left for it to be chance. */
 const chanceShare = 0.6;
 /** On a LAN nothing takes so long unless it waits. */
@@ -28,11 +34,14 @@ const calmMs = 20;
 const hushMs = 60;
 const hushShare = 0.3;
 const hushEveryMs = 2_000;
-/** Whoever waits so long stands in a queue too deep to lose anything. */
-const deepMs = 1_500;
+/** Who waits all the time for so long stands in a queue that somebody keeps full; then it is let rest for a while. */
+const standingMs = 300;
+const restMs = 1_000;
 /** Before anything was lost for its sake: how much faster at each look, and than what really leaves. */
 const growth = 1.5;
 const mostAhead = 2;
+/** Of what leaves, while this host's own queue is full. */
+const heldShare = 0.97;
 
 export interface RateLimits {
   readonly startBytesPerSecond: number;
@@ -48,6 +57,8 @@ export interface PathSample {
   /** Frames sent and received since its report before. */
   readonly sent: number;
   readonly received: number;
+  /** Its process was behind: the time says nothing of the way. */
+  readonly isBehind: boolean;
 }
 
 /** One member's way: what it lost since the last look, and what it loses whatever is sent. */
@@ -59,9 +70,9 @@ class Path {
   chance = 0;
   #isNew = true;
 
-  take({ roundTripMs, sent, received }: PathSample): void {
-    this.bestMs = Math.min(this.bestMs, roundTripMs);
-    this.waitMs = Math.min(this.waitMs, roundTripMs - this.bestMs);
+  take({ roundTripMs, sent, received, isBehind }: PathSample): void {
+    if (!isBehind) this.bestMs = Math.min(this.bestMs, roundTripMs);
+    if (!isBehind) this.waitMs = Math.min(this.waitMs, roundTripMs - this.bestMs);
     this.sent += sent;
     this.lost += Math.max(0, sent - received);
     // A little loss from the start needs no test.
@@ -75,11 +86,14 @@ class Path {
     return this.sent === 0 ? 0 : this.lost / this.sent;
   }
 
+  get isWaiting(): boolean {
+    return this.waitMs !== Infinity && this.waitMs > calmMs;
+  }
+
   /** Whether more is lost than chance explains: three standard deviations, and where nothing waits some frames. */
   get losesMore(): boolean {
     const expected = this.chance * this.sent;
-    const isWaiting = this.waitMs !== Infinity && this.waitMs > calmMs;
-    return this.lost > expected + 3 * Math.sqrt(expected) + (isWaiting ? 0 : chanceFrames);
+    return this.lost > expected + 3 * Math.sqrt(expected) + (this.isWaiting ? 0 : chanceFrames);
   }
 
   reset(): void {
@@ -117,7 +131,8 @@ export class RateControl {
   #sentBytes = 0;
   /** What left lately. */
   #usedPerSecond = 0;
-  #wasDeep = false;
+  /** Since when many wait. */
+  #waitingSince: Millis = Infinity;
   #hushedAt: Millis = -Infinity;
   #rateBeforeHush = 0;
   /** How often it gave way and that helped. */
@@ -153,8 +168,11 @@ export class RateControl {
     this.#paths.delete(member);
   }
 
-  /** Looks at what was reported since the last time, if that is due. `sentBytes` is all that was sent so far. */
-  look(now: Millis, sentBytes: number): void {
+  /**
+   * Looks at what was reported since the last time, if that is due. `sentBytes` is all that was sent so far; held back
+   * is what the system does not take yet.
+   */
+  look(now: Millis, sentBytes: number, isHeldBack: boolean): void {
     if (now < this.#lookAt) return;
     const spanMs = lookMs + now - this.#lookAt;
     const usedNow = ((sentBytes - this.#sentBytes) / spanMs) * 1_000;
@@ -165,17 +183,23 @@ export class RateControl {
     if (this.#rateBeforeHush > 0) return this.#endHush(now);
     if (reporting.length === 0) return;
     const nearestMs = Math.min(...reporting.map(({ bestMs, waitMs }) => bestMs + waitMs));
-    this.#roundTripMs += (Math.max(1, nearestMs) - this.#roundTripMs) / 4;
+    const isKnown = nearestMs !== Infinity;
+    if (isKnown) this.#roundTripMs += (Math.max(1, nearestMs) - this.#roundTripMs) / 4;
     const losing = reporting.filter(({ losesMore }) => losesMore);
-    const isDeep = this.#areMany(reporting.filter(({ waitMs }) => waitMs > deepMs));
+    const isWaiting = this.#areMany(reporting.filter((path) => path.isWaiting));
+    this.#waitingSince = isWaiting ? Math.min(this.#waitingSince, now) : Infinity;
     if (this.#areMany(losing)) this.#beginTest(losing, now);
-    else if (isDeep && this.#wasDeep) this.#giveWay(now, this.#leaving(this.bytesPerSecond));
-    else if (!isDeep) this.#grow(now, spanMs);
-    this.#wasDeep = isDeep;
-    // As long as nothing is lost, it need not be known: members whose processes are busy are not to be slowed down.
-    const isLossy = this.#areMany(reporting.filter(({ lost }) => lost > 0));
+    else if (now - this.#waitingSince > standingMs) this.#makeWay(now);
+    else if (isHeldBack) this.#bytesPerSecond = Math.min(this.bytesPerSecond, this.#usedPerSecond * heldShare);
+    else this.#grow(now, spanMs);
     for (const path of reporting) path.reset();
-    if (isLossy && nearestMs > calmMs / 2 && now - this.#hushedAt > hushEveryMs) this.#hush(now);
+    if (isKnown && nearestMs > calmMs / 2 && now - this.#hushedAt > hushEveryMs) this.#hush(now);
+  }
+
+  /** Somebody keeps a queue full, and loses what is lost there. */
+  #makeWay(now: Millis): void {
+    this.#waitingSince = now + restMs;
+    this.#giveWay(now, this.#leaving(this.bytesPerSecond), waitingBeta);
   }
 
   /** Nearly silent for a moment: what then comes shows how long the way is without waiting. */
@@ -228,7 +252,11 @@ export class RateControl {
     // Of all together: each alone has lost a handful.
     const lossBefore = tested.reduce((sum, path) => sum + (losses.get(path) ?? 0), 0) / tested.length;
     const [lost, sent] = tested.reduce(([l, s], path) => [l + path.lost, s + path.sent], [0, 0]);
-    if (sent > 0 && lost / sent >= chanceShare * lossBefore) {
+    const loss = sent === 0 ? 0 : lost / sent;
+    // Where all that can arrive does, as much arrives of less; and where a queue was just filling, even more is lost.
+    const arriving = (cubicBeta * (1 - loss)) / Math.max(1 - lossBefore, 0.01);
+    const isSteady = loss <= 1.2 * lossBefore + 0.05 && loss <= mostChance;
+    if (sent > 0 && loss >= chanceShare * lossBefore && isSteady && arriving < mostArriving) {
       for (const path of this.#paths.values()) path.chance = Math.max(path.chance, path.loss, losses.get(path) ?? 0);
       this.#bytesPerSecond = before;
     } else this.#giveWay(now, leaving);
@@ -236,8 +264,8 @@ export class RateControl {
   }
 
   /** Down from the rate at which too much was lost. Who gives way again before it was as fast makes room for others. */
-  #giveWay(now: Millis, rate: number): void {
-    this.#bytesPerSecond = rate * cubicBeta;
+  #giveWay(now: Millis, rate: number, share = cubicBeta): void {
+    this.#bytesPerSecond = rate * share;
     this.#peak = rate < this.#peak ? (rate * (1 + cubicBeta)) / 2 : rate;
     this.#gaveWayAt = now;
     this.reductions += 1;

@@ -135,18 +135,16 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
     const [seenBefore, receivedBefore] = [member.seen, member.received];
     if (!this.#participants.take(member, report)) return;
     if (report.seen > 0) {
-      this.#rate.take({
-        member: member.index,
-        roundTripMs: Math.max(0, now - this.#log.at(report.seen) - report.heldMs),
-        sent: seenBefore < 0 ? 0 : report.seen - seenBefore,
-        received: seenBefore < 0 ? 0 : Math.max(0, report.received - receivedBefore),
-      });
+      const roundTripMs = Math.max(0, now - this.#log.at(report.seen) - report.heldMs);
+      const sent = seenBefore < 0 ? 0 : report.seen - seenBefore;
+      const received = seenBefore < 0 ? 0 : Math.max(0, report.received - receivedBefore);
+      this.#rate.take({ member: member.index, roundTripMs, sent, received, isBehind: report.isBehind });
     }
     // Whether it helps is not said; so what is sent in vain is limited as well.
     if (report.isComplete || report.received !== receivedBefore) this.#tries.progress(now);
     // Who has seen nothing new for long lost what went out meanwhile, whether a poll has told it or not.
-    const isStill = report.heldMs >= lostMs;
-    this.#hear(member, isStill ? { ...report, seen: Math.max(report.seen, this.#log.sentBy(now - lostMs)) } : report);
+    const lostBy = report.heldMs < lostMs ? 0 : this.#log.sentBy(now - lostMs);
+    this.#hear(member, { ...report, seen: Math.max(report.seen, lostBy) });
     if (this.#participants.count("complete") >= this.#options.quorum) this.#quorumAt = Math.min(this.#quorumAt, now);
   }
 
@@ -187,7 +185,7 @@ export class Sender implements Machine<SenderEvent, SenderEffect> {
   }
 
   #work(now: Millis): void {
-    this.#rate.look(now, this.#emitted * this.#options.wireBytes);
+    this.#rate.look(now, this.#emitted * this.#options.wireBytes, this.#pacing.backlogBytes > 0);
     if (this.#participants.openCount === 0) return this.#end();
     if (now - this.#quorumAt > quorumGraceMs) return this.#giveUp("the quorum has it, and did not wait longer");
     if (this.#first.isWaiting) this.#tries.renew(now);

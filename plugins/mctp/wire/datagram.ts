@@ -164,7 +164,7 @@ function writeReport(writer: ByteWriter, report: Report): void {
   writer.whole(report.seen, 6);
   writer.whole(Math.min(longestHeldMs, Math.round(report.heldMs)), 2);
   writer.whole(report.received, 6);
-  writer.whole((report.isComplete ? 1 : 0) | (report.hasMore ? 2 : 0), 1);
+  writer.whole((report.isComplete ? 1 : 0) | (report.hasMore ? 2 : 0) | (report.isBehind ? 4 : 0), 1);
   writer.whole(report.lacks.length, 2);
   for (const { block, blocks, frames, which } of report.lacks) {
     writer.whole(block, 3);
@@ -187,8 +187,12 @@ function readReport(reader: ByteReader): Word {
     return { ...lack, blocks: 1, which: Uint8Array.from(reader.raw(length)) };
   });
   const said = { seen: seen ?? 0, heldMs: heldMs ?? 0, received: received ?? 0 };
-  const [isComplete, hasMore] = [((flags ?? 0) & 1) !== 0, ((flags ?? 0) & 2) !== 0];
-  return { kind: "report", member, ...said, isComplete, hasMore, lacks };
+  const [isComplete, hasMore, isBehind] = [1, 2, 4].map((bit) => ((flags ?? 0) & bit) !== 0) as [
+    boolean,
+    boolean,
+    boolean,
+  ];
+  return { kind: "report", member, ...said, isComplete, isBehind, hasMore, lacks };
 }
 
 function writeHead(into: Uint8Array, at: number, { session, pass, index, sizeBytes }: Head): void {

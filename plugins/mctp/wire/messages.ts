@@ -79,6 +79,8 @@ export interface Report {
   /** How many frames have come, those it had already too. */
   readonly received: number;
   readonly isComplete: boolean;
+  /** What came had waited for its process: how long it took says nothing of the way. */
+  readonly isBehind: boolean;
   /** What it lacks, as of `seen`, in the order of blocks: of what was sent, or when a session begins, of everything. */
   readonly lacks: readonly Lack[];
   /** Whether there is more than `lacks` says. */

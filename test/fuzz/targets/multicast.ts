@@ -24,8 +24,8 @@ const words: readonly Word[] = [
   { kind: "poll", emitted: 900, sentBlocks: 2, asks },
   { kind: "dismissal", member: "n2", reason: "it is slow" },
   { kind: "over" },
-  { kind: "report", member: "n1", seen: 9, heldMs: 1, received: 8, isComplete: false, hasMore: true, lacks },
-  { kind: "report", member: "n2", seen: 9, heldMs: 1, received: 9, isComplete: true, hasMore: false, lacks: [] },
+  { kind: "report", member: "n1", seen: 9, heldMs: 1, received: 8, isComplete: false, isBehind: false, hasMore: true, lacks },
+  { kind: "report", member: "n2", seen: 9, heldMs: 1, received: 9, isComplete: true, isBehind: true, hasMore: false, lacks: [] },
 ];
 const forger = new Forger(usual);
 const frames = Array.from({ length: 40 }, (_, index) =>

@@ -73,7 +73,7 @@ export class Forger {
   }
 
   report(report: Partial<Report> & Pick<Report, "member">): Uint8Array {
-    const usual = { seen: 0, heldMs: 0, received: 0, isComplete: false, lacks: [], hasMore: false };
+    const usual = { seen: 0, heldMs: 0, received: 0, isComplete: false, isBehind: false, lacks: [], hasMore: false };
     return this.word({ kind: "report", ...usual, ...report });
   }
 

@@ -27,7 +27,16 @@ const words: readonly (readonly [name: string, word: Word, hex: string])[] = [
   [
     "a report",
     {
-      ...{ kind: "report", member: "n1", seen: 513, heldMs: 65_535, received: 512, isComplete: false, hasMore: true },
+      ...{
+        kind: "report",
+        member: "n1",
+        seen: 513,
+        heldMs: 65_535,
+        received: 512,
+        isComplete: false,
+        isBehind: false,
+        hasMore: true,
+      },
       lacks: [
         { block: 1, blocks: 300, frames: 255 },
         { block: 70_000, blocks: 1, frames: 2, which: Uint8Array.of(3, 0, 128) },
@@ -37,7 +46,17 @@ const words: readonly (readonly [name: string, word: Word, hex: string])[] = [
   ],
   [
     "a report without lacks",
-    { kind: "report", member: "n2", seen: 0, heldMs: 0, received: 0, isComplete: true, hasMore: false, lacks: [] },
+    {
+      kind: "report",
+      member: "n2",
+      seen: 0,
+      heldMs: 0,
+      received: 0,
+      isComplete: true,
+      isBehind: false,
+      hasMore: false,
+      lacks: [],
+    },
     "000000000102030400040020026e320000000000000000000000000000010000",
   ],
 ];
@@ -89,6 +108,7 @@ it.for(["lacks", "hashes"])("more %s than there can be are refused", (what) => {
     heldMs: 0,
     received: 0,
     isComplete: false,
+    isBehind: false,
     hasMore: false,
   } as const;
   const lacks = Array.from({ length: 257 }, (_, block) => ({ block, blocks: 1, frames: 1 }));

@@ -15,6 +15,8 @@ export interface LinkTrial {
   readonly lateMs?: number;
   /** Whether a TCP stream has the link for three seconds before, and goes on. */
   readonly tcp?: boolean;
+  /** The session's datagrams come just when there is room again, as those that are sent evenly do. */
+  readonly inPhase?: boolean;
   readonly seed?: number;
 }
 
@@ -112,14 +114,15 @@ class Member {
     const before = this.#before ?? { seen: this.#seen, received: this.#received };
     const roundTripMs = Math.max(0.5, seenAt - (sentAt[this.#seen] ?? 0) + 1 + lateMs * draw ** 4);
     const [sent, received] = [this.#seen - before.seen, this.#received - before.received];
-    rate.take({ member: this.#index, roundTripMs, sent, received });
+    rate.take({ member: this.#index, roundTripMs, sent, received, isBehind: false });
     this.#before = { seen: this.#seen, received: this.#received };
   }
 }
 
 /** Lets a session, and a TCP stream if there is one, send as fast as each thinks fit, a millisecond after the other. */
 export function tryLink(trial: LinkTrial): LinkShares {
-  const { megabits = 100, queueMs = 50, start = 100, members = 1, loss = 0, lateMs = 0, tcp = false, seed = 1 } = trial;
+  const { megabits = 100, queueMs = 50, start = 100, members = 1, loss = 0, lateMs = 0, seed = 1 } = trial;
+  const { tcp = false, inPhase = false } = trial;
   const random = new SimRandom(seed);
   const draw = () => random.below(2 ** 20) / 2 ** 20;
   const perMs = (megabits * 125) / packetBytes;
@@ -134,13 +137,14 @@ export function tryLink(trial: LinkTrial): LinkShares {
   for (let now = 0; now < endMs; now += 1) {
     const offered: Packet[] = Array.from({ length: stream?.send(now) ?? 0 }, () => ({ emission: 0, at: now }));
     if (now >= headStartMs) {
-      rate.look(now, (sentAt.length - 1) * packetBytes);
+      rate.look(now, (sentAt.length - 1) * packetBytes, false);
       const earned = rate.bytesPerSecond / 1_000 / packetBytes;
       credit = Math.min(credit + earned, Math.max(2, 10 * earned));
       for (; credit >= 1; credit -= 1) {
         // Somewhere among the stream's packets, behind its own.
         const own = offered.findLastIndex(({ emission }) => emission > 0) + 1;
-        offered.splice(own + random.below(offered.length - own + 1), 0, { emission: sentAt.length, at: now });
+        const place = inPhase ? own : own + random.below(offered.length - own + 1);
+        offered.splice(place, 0, { emission: sentAt.length, at: now });
         sentAt.push(now);
       }
     }

@@ -7,7 +7,17 @@ import type { Participant } from "../../../plugins/mctp/send/participants.ts";
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `node-${index}`);
 
 function report(member: string, change: Partial<Report> = {}): Report {
-  return { member, seen: 1, heldMs: 0, received: 1, isComplete: false, hasMore: false, lacks: [], ...change };
+  return {
+    member,
+    seen: 1,
+    heldMs: 0,
+    received: 1,
+    isComplete: false,
+    isBehind: false,
+    hasMore: false,
+    lacks: [],
+    ...change,
+  };
 }
 
 const find = (participants: Participants, id: string) => participants.find(id) as Participant;

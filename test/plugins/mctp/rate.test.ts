@@ -33,6 +33,8 @@ describe("a session beside a TCP stream", () => {
     { members: 4 },
     { members: 4, loss: 0.01 },
     { loss: 0.05 },
+    { inPhase: true },
+    { inPhase: true, start: 20, members: 4, loss: 0.01 },
   ];
   it.each(cases)("leaves it a good share, and has one: %j", (trial) => {
     for (const seed of [1, 2, 3]) {
@@ -64,8 +66,8 @@ describe("the rate", () => {
   it("does not grow beyond twice what really leaves", () => {
     const rate = new RateControl(limits, 1_500, 0);
     for (let now = 40; now < 4_000; now += 40) {
-      rate.take({ member: 0, roundTripMs: 1, sent: 10, received: 10 });
-      rate.look(now, now * 600);
+      rate.take({ member: 0, roundTripMs: 1, sent: 10, received: 10, isBehind: false });
+      rate.look(now, now * 600, false);
     }
     expect(rate.bytesPerSecond).toBeLessThanOrEqual(1_200_000);
   });
@@ -74,8 +76,8 @@ describe("the rate", () => {
     const rate = new RateControl(limits, 1_500, 0);
     for (let now = 40; now < 4_000; now += 40) {
       for (const member of [0, 1, 2, 3])
-        rate.take({ member, roundTripMs: 1, sent: 100, received: member === 0 ? 5 : 100 });
-      rate.look(now, now * 1_000);
+        rate.take({ member, roundTripMs: 1, sent: 100, received: member === 0 ? 5 : 100, isBehind: false });
+      rate.look(now, now * 1_000, false);
     }
     expect([rate.reductions, rate.bytesPerSecond >= 1_000_000]).toEqual([0, true]);
   });
