@@ -51,7 +51,7 @@ export default definePlugin({
   setup({ transports }, { startMbit, mostMbit, largestDatagram, repair, memoryMiB }) {
     const limits = {
       startBytesPerSecond: Math.min(startMbit, mostMbit) * mbit,
-      leastBytesPerSecond: (Math.min(startMbit, mostMbit) / 10) * mbit,
+      leastBytesPerSecond: 0.1 * mbit,
       mostBytesPerSecond: mostMbit * mbit,
     };
     transports.add(

@@ -16,7 +16,7 @@ const kits: Record<ProviderKind, string> = {
   deltas: "testDelta",
   compressors: "testCompressor",
   ciphers: "testCipher",
-  transports: "testTransport",
+  transports: "test(?:Members)?Transport",
   priorities: "testPriority",
   interpreters: "testInterpreter",
 };

@@ -40,6 +40,8 @@ const restMs = 1_000;
 /** Before anything was lost for its sake: how much faster at each look, and than what really leaves. */
 const growth = 1.5;
 const mostAhead = 2;
+/** However much is lost, no slower than this share of the rate it begins at; only the policy makes it slower. */
+const leastShare = 0.1;
 /** Of what leaves, while this host's own queue is full. */
 const heldShare = 0.97;
 
@@ -147,7 +149,9 @@ export class RateControl {
   }
 
   get bytesPerSecond(): number {
-    return Math.max(this.#limits.leastBytesPerSecond, Math.min(this.#bytesPerSecond, this.#mostBytesPerSecond));
+    const { startBytesPerSecond, leastBytesPerSecond } = this.#limits;
+    const rate = Math.max(this.#bytesPerSecond, startBytesPerSecond * leastShare);
+    return Math.max(leastBytesPerSecond, Math.min(rate, this.#mostBytesPerSecond));
   }
 
   /** What the policy allows from now on. */

@@ -1,7 +1,9 @@
-import { recordingHost, simulatedScene, testMembersTransport } from "distributary/testkit";
+import { recordingHost, simulatedScene, testMembersTransport, testPlugin } from "distributary/testkit";
 import mctp from "../../../plugins/mctp/index.ts";
 import type { MembersTransport } from "../../../sdk/index.ts";
 import { loopbackScene } from "../../loopback-scene.ts";
+
+testPlugin(mctp);
 
 function transport(repair: "parity" | "plain"): MembersTransport {
   return recordingHost(mctp, { repair }).transports.get("mctp") as MembersTransport;

@@ -28,7 +28,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "counts no tries": { file: "tries", from: "this.count >= mostTries", to: "false" },
   "tries while data is on its way": {
     file: "sender",
-    from: "if (this.#first.isWaiting) this.#tries.progress(now);",
+    from: "if (this.#first.isWaiting) this.#tries.renew(now);",
     to: "",
   },
   "sends in vain for ever": {
